@@ -1,3 +1,4 @@
+import { linkAbort } from './abort.ts';
 import { CancelledError, DeadlineError } from './errors.ts';
 
 /** A deadline as an abort signal. Dispose it when the work is done, or its timer stays pending. */
@@ -78,22 +79,15 @@ async function everyOn(
 }
 
 function timeoutOn(start: StartTimer, ms: number, parent?: AbortSignal): Deadline {
-  const controller = new AbortController();
-  const onParent = (): void => {
-    stop();
-    controller.abort(parent?.reason);
-  };
-  const stop = start(ms, () => {
-    parent?.removeEventListener('abort', onParent);
-    controller.abort(new DeadlineError(`deadline of ${ms} ms passed`));
-  });
-  if (parent?.aborted) onParent();
-  else parent?.addEventListener('abort', onParent, { once: true });
+  const linked = linkAbort(parent);
+  const stop = start(ms, () => linked.abort(new DeadlineError(`deadline of ${ms} ms passed`)));
+  linked.signal.addEventListener('abort', stop, { once: true });
+  if (linked.signal.aborted) stop();
   return {
-    signal: controller.signal,
+    signal: linked.signal,
     [Symbol.dispose]() {
       stop();
-      parent?.removeEventListener('abort', onParent);
+      linked[Symbol.dispose]();
     },
   };
 }
@@ -217,13 +211,13 @@ export class VirtualClock implements Clock {
    * @throws Error when nothing is left that could ever settle it (it waits for ever)
    */
   async run<T>(work: Promise<T>): Promise<T> {
-    let settled = false;
+    const state = { settled: false };
     const done = (): void => {
-      settled = true;
+      state.settled = true;
     };
     work.then(done, done);
-    while (!settled) {
-      if (!(await this.#step(Number.POSITIVE_INFINITY)) && !settled) {
+    while (!state.settled) {
+      if (!(await this.#step(Number.POSITIVE_INFINITY)) && !state.settled) {
         throw new Error(
           'virtual time stands still: nothing is scheduled and the awaited work has not settled',
         );

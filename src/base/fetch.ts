@@ -15,14 +15,18 @@ export interface FetchInit {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Header names are lower-case. */
+export interface ResponseHeaders extends Iterable<[string, string]> {
+  get(name: string): string | null;
+}
+
 /**
  * The part of the web's Response that the product uses, so that a server in the same process can answer without
  * bytes. A body is read once, by one of the methods; a body that is not wanted must be cancelled.
  */
 export interface FetchResponse {
   readonly status: number;
-  /** Header names are lower-case. */
-  readonly headers: { get(name: string): string | null };
+  readonly headers: ResponseHeaders;
   /** The bytes as they arrive. */
   body(): AsyncIterable<Uint8Array>;
   text(): Promise<string>;
@@ -87,6 +91,14 @@ export class FetchError extends TypedError {
   }
 }
 
+/** The view of a plain record of headers; names must be lower-case. */
+export function headersOf(headers: Readonly<Record<string, string>>): ResponseHeaders {
+  return {
+    get: (name) => (Object.hasOwn(headers, name) ? (headers[name] ?? null) : null),
+    [Symbol.iterator]: () => Object.entries(headers).values(),
+  };
+}
+
 /** `value` as the answer of a server in this process. */
 export function jsonResponse(
   status: number,
@@ -127,7 +139,7 @@ export function memoryResponse(
   }
   return {
     status,
-    headers: { get: (name) => (Object.hasOwn(headers, name) ? (headers[name] ?? null) : null) },
+    headers: headersOf(headers),
     body: bytes,
     text: async () => Buffer.concat(await Array.fromAsync(bytes())).toString('utf8'),
     json: async () => {
@@ -136,6 +148,43 @@ export function memoryResponse(
     },
     jsonLines: lines,
     cancel,
+  };
+}
+
+/**
+ * `response`, with `done` called once: when its body has been read, has failed, or has been given up.
+ */
+export function onResponseEnd(response: FetchResponse, done: () => void): FetchResponse {
+  let ended = false;
+  const end = (): void => {
+    if (!ended) done();
+    ended = true;
+  };
+  const whole = async <T>(read: () => Promise<T>): Promise<T> => {
+    try {
+      return await read();
+    } finally {
+      end();
+    }
+  };
+  async function* stream<T>(read: () => AsyncIterable<T>): AsyncGenerator<T> {
+    try {
+      yield* read();
+    } finally {
+      end();
+    }
+  }
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: () => stream(() => response.body()),
+    text: () => whole(() => response.text()),
+    json: () => whole(() => response.json()),
+    jsonLines: () => stream(() => response.jsonLines()),
+    cancel: () => {
+      response.cancel();
+      end();
+    },
   };
 }
 

@@ -1,0 +1,260 @@
+import type { IncomingMessage } from 'node:http';
+import { Agent, type Dispatcher } from 'undici';
+import { WebSocket } from 'ws';
+import { abortError } from './abort.ts';
+import { Channel } from './channel.ts';
+import { errorMessage } from './errors.ts';
+import {
+  type Fetch,
+  FetchError,
+  type FetchInit,
+  type FetchResponse,
+  headersOf,
+  onResponseEnd,
+  parseJsonBody,
+  parseJsonLines,
+  type Upgrade,
+  type UpgradeInit,
+  type WebSocketConnection,
+} from './fetch.ts';
+import { readBody } from './network.ts';
+
+/** How to prove who is who on a TLS connection. All PEM text. */
+export interface TlsClientOptions {
+  /** Certificates of the authorities to trust instead of the system's. */
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** Name to expect in the server's certificate instead of the URL's host. */
+  readonly serverName?: string | undefined;
+  /** Accept any certificate. */
+  readonly insecureSkipTlsVerify?: boolean | undefined;
+}
+
+export interface SocketClientOptions {
+  readonly tls?: TlsClientOptions | undefined;
+  /** Connections per origin, at most. HTTP/2 needs one or two; on HTTP/1.1 every watch holds one. Default 256. */
+  readonly maxConnections?: number | undefined;
+  /** A larger body is an error when read as a whole, not memory. Default 512 MiB. */
+  readonly maxBodyBytes?: number | undefined;
+}
+
+/** One pool of connections: make one per cluster and user, and share it. */
+export interface SocketClient {
+  readonly fetch: Fetch;
+  readonly upgrade: Upgrade;
+  /** Cuts what is still open. */
+  close(): Promise<void>;
+}
+
+/** Finds a dead peer behind a silent connection (a watch) before its own deadline does. */
+const keepAliveProbeMs = 15_000;
+const connectTimeoutMs = 10_000;
+
+/** Requests over real sockets. Redirects are answers like any other: they are never followed. */
+export function socketClient(options: SocketClientOptions = {}): SocketClient {
+  const tls = nodeTlsOptions(options.tls ?? {});
+  const agent = new Agent({
+    connections: options.maxConnections ?? 256,
+    // Deadlines come with each request's signal; a watch may be silent for minutes.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { ...tls, timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: keepAliveProbeMs },
+  });
+  const maxBodyBytes = options.maxBodyBytes ?? 512 * 1024 * 1024;
+  return {
+    fetch: (url, init = {}) => send(agent, maxBodyBytes, url, init),
+    upgrade: (url, init = {}) => openWebSocket(tls, url, init),
+    close: () => agent.destroy(),
+  };
+}
+
+interface NodeTlsOptions {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  servername?: string;
+  rejectUnauthorized: boolean;
+}
+
+function nodeTlsOptions(tls: TlsClientOptions): NodeTlsOptions {
+  return {
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+    rejectUnauthorized: tls.insecureSkipTlsVerify !== true,
+  };
+}
+
+async function send(
+  agent: Agent,
+  maxBodyBytes: number,
+  url: string,
+  init: FetchInit,
+): Promise<FetchResponse> {
+  const { origin, pathname, search } = new URL(url);
+  const body = init.body ?? (init.json === undefined ? null : JSON.stringify(init.json));
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = new AbortController();
+  const onAbort = (): void => {
+    stop.abort();
+    if (init.signal !== undefined) reject(abortError(init.signal));
+  };
+  if (init.signal?.aborted) throw abortError(init.signal);
+  init.signal?.addEventListener('abort', onAbort, { once: true });
+  const release = (): void => init.signal?.removeEventListener('abort', onAbort);
+  try {
+    const sent = agent.request({
+      origin,
+      path: pathname + search,
+      method: init.method ?? 'GET',
+      headers: init.headers ?? {},
+      body,
+      signal: stop.signal,
+    });
+    const response = await Promise.race([sent, aborted]);
+    return onResponseEnd(toResponse(response, maxBodyBytes, init.signal), release);
+  } catch (error) {
+    release();
+    throw init.signal?.aborted ? abortError(init.signal) : toFetchError(url, error);
+  }
+}
+
+function toResponse(
+  response: Dispatcher.ResponseData,
+  maxBodyBytes: number,
+  signal: AbortSignal | undefined,
+): FetchResponse {
+  async function* body(): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of response.body as AsyncIterable<Uint8Array>) yield chunk;
+    } catch (error) {
+      if (signal?.aborted) throw abortError(signal);
+      throw new FetchError('Unreachable', `the answer broke off: ${errorMessage(error)}`, error);
+    }
+  }
+  const text = async (): Promise<string> => {
+    try {
+      return Buffer.from(await readBody(body(), maxBodyBytes)).toString('utf8');
+    } catch (error) {
+      if (error instanceof RangeError) throw new FetchError('MalformedBody', error.message, error);
+      throw error;
+    }
+  };
+  return {
+    status: response.statusCode,
+    headers: headersOf(flatHeaders(response.headers)),
+    body,
+    text,
+    json: async () => parseJsonBody(await text()),
+    jsonLines: () => parseJsonLines(body()),
+    cancel: () => {
+      response.body.once('error', () => {});
+      response.body.destroy();
+    },
+  };
+}
+
+/** Headers as Node reports them, lists joined as HTTP allows. */
+export function flatHeaders(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): Record<string, string> {
+  const flat: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return flat;
+}
+
+/** Node's codes for a certificate or a handshake that was refused, on either side. */
+const tlsCodes = /^(CERT_|ERR_TLS_|ERR_SSL_|EPROTO|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
+
+function toFetchError(url: string, error: unknown): FetchError {
+  const code = errorCode(error) ?? errorCode(error instanceof Error ? error.cause : undefined) ?? '';
+  const { host } = new URL(url);
+  const refused = tlsCodes.test(code);
+  // A server that wants another client certificate answers with a TLS alert after the handshake.
+  return new FetchError(
+    refused ? 'TlsRefused' : 'Unreachable',
+    `${refused ? 'TLS with' : 'no answer from'} ${host}${refused ? ' failed' : ''}: ${errorMessage(error) || code}`,
+    error,
+  );
+}
+
+function errorCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Messages that may wait before the socket is paused. */
+const maxWaitingMessages = 256;
+const maxMessageBytes = 64 * 1024 * 1024;
+
+function openWebSocket(tls: NodeTlsOptions, url: string, init: UpgradeInit): Promise<WebSocketConnection> {
+  return new Promise((resolve, reject) => {
+    if (init.signal?.aborted) {
+      reject(abortError(init.signal));
+      return;
+    }
+    const socket = new WebSocket(url.replace(/^http/, 'ws'), [...(init.protocols ?? [])], {
+      ...tls,
+      headers: { ...init.headers },
+      followRedirects: false,
+      handshakeTimeout: connectTimeoutMs,
+      maxPayload: maxMessageBytes,
+    });
+    const connection = webSocketConnection(socket);
+    const onAbort = (): void => {
+      if (init.signal !== undefined) reject(abortError(init.signal));
+      socket.terminate();
+    };
+    init.signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once('close', () => init.signal?.removeEventListener('abort', onAbort));
+    socket.once('open', () => resolve(connection));
+    socket.once('error', (error) => reject(toFetchError(url, error)));
+    socket.once('unexpected-response', (_request, response: IncomingMessage) => {
+      const status = response.statusCode ?? 0;
+      response.destroy();
+      reject(
+        new FetchError(
+          'UpgradeRefused',
+          `${new URL(url).host} refused the WebSocket: ${status}`,
+          undefined,
+          status,
+        ),
+      );
+    });
+  });
+}
+
+/** The seam's view of a `ws` socket, of either side. */
+export function webSocketConnection(socket: WebSocket): WebSocketConnection {
+  const incoming = new Channel<string | Uint8Array>(Number.POSITIVE_INFINITY);
+  socket.on('message', (data: Buffer, isBinary: boolean) => {
+    void incoming.push(isBinary ? data : data.toString('utf8'));
+    if (incoming.size >= maxWaitingMessages) socket.pause();
+  });
+  socket.once('close', () => incoming.close());
+  // Always followed by 'close'; whoever waits for the handshake has a listener of its own.
+  socket.on('error', () => {});
+  return {
+    get protocol() {
+      return socket.protocol;
+    },
+    send: (message) =>
+      new Promise((resolve, reject) => {
+        socket.send(message, (error) => {
+          if (error == null) resolve();
+          else reject(new FetchError('Unreachable', `the WebSocket is closed: ${error.message}`, error));
+        });
+      }),
+    async *messages() {
+      for await (const message of incoming) {
+        if (socket.isPaused && incoming.size < maxWaitingMessages / 2) socket.resume();
+        yield message;
+      }
+    },
+    close: (code, reason) => socket.close(code, reason),
+  };
+}

@@ -1,0 +1,140 @@
+import type { Clock } from '../base/clock.ts';
+import { TypedError } from '../base/errors.ts';
+import { invalidKubeconfig, type KubeconfigUser } from './kubeconfig.ts';
+
+/** Request headers. */
+export type Headers = Readonly<Record<string, string>>;
+
+/** Who a connection is: the headers that say so. */
+export interface Credentials {
+  /** Headers for the next request; may read a file or run a program when the last ones are too old. */
+  authorize(): Promise<Headers>;
+  /** The server refused `used` (401): headers that are no newer are not used again. */
+  unauthorized?(used: Headers): void;
+}
+
+const visible = /^[\u0020-\u007e]+$/;
+
+/** @throws InvalidInputError for what cannot be the value of a header; quotes nothing of it */
+export function headerValue(field: string, value: string): string {
+  if (!visible.test(value)) throw invalidKubeconfig(`${field} has characters that no HTTP header can carry`);
+  return value;
+}
+
+export function bearer(token: string, field = 'token'): Headers {
+  return { authorization: `Bearer ${headerValue(field, token)}` };
+}
+
+/** The same headers for ever. */
+export function fixedCredentials(headers: Headers): Credentials {
+  return { authorize: async () => headers };
+}
+
+/**
+ * Headers that are made anew when they are too old or were refused. Callers that come at once share one making.
+ *
+ * @param make the headers and how long they are good for, in milliseconds from now
+ */
+export function renewedCredentials(
+  clock: Clock,
+  make: () => Promise<{ headers: Headers; forMs: number }>,
+): Credentials {
+  let current: { headers: Headers; until: number } | undefined;
+  let making: Promise<Headers> | undefined;
+  const renew = async (): Promise<Headers> => {
+    try {
+      const { headers, forMs } = await make();
+      current = { headers, until: clock.monotonic() + forMs };
+      return headers;
+    } finally {
+      making = undefined;
+    }
+  };
+  return {
+    async authorize() {
+      if (current !== undefined && clock.monotonic() < current.until) return current.headers;
+      making ??= renew();
+      return making;
+    },
+    unauthorized(used) {
+      if (current !== undefined && used['authorization'] === current.headers['authorization']) {
+        current = undefined;
+      }
+    },
+  };
+}
+
+/**
+ * The file is read again about once a minute: half the time between when the kubelet writes a new token and when
+ * the old one ends. Source: transport/token_source.go of client-go (one minute, ten seconds early).
+ */
+const tokenFileMs = 50_000;
+
+/**
+ * The bearer token in a file.
+ *
+ * @param fallback the token to use until the file can be read
+ */
+export function tokenFileCredentials(
+  clock: Clock,
+  readFile: (path: string) => Promise<string>,
+  path: string,
+  fallback?: string | undefined,
+): Credentials {
+  let last = fallback;
+  return renewedCredentials(clock, async () => {
+    const token = await readFile(path).then(
+      (content) => content.trim(),
+      () => '',
+    );
+    if (token !== '') last = token;
+    if (last === undefined) {
+      throw new TypedError(`no token can be read from ${path}`, { code: 'TokenUnreadable', next: 'retry' });
+    }
+    return { headers: bearer(last, `the token in ${path}`), forMs: tokenFileMs };
+  });
+}
+
+/** `inner`, with `extra` headers on every request. */
+export function withHeaders(inner: Credentials, extra: Headers): Credentials {
+  if (Object.keys(extra).length === 0) return inner;
+  return {
+    authorize: async () => ({ ...(await inner.authorize()), ...extra }),
+    ...(inner.unauthorized === undefined ? {} : { unauthorized: inner.unauthorized }),
+  };
+}
+
+/**
+ * The headers of `as`, `as-uid`, `as-groups` and `as-user-extra`.
+ *
+ * @throws InvalidInputError for more than one group or more than one value of an extra: those need a header that
+ * is sent several times, which a Fetch cannot do
+ */
+export function impersonationHeaders(user: KubeconfigUser): Headers {
+  const groups = user['as-groups'];
+  const extras = Object.entries(user['as-user-extra'] ?? {});
+  if (user.as === undefined) {
+    if (groups.length + extras.length > 0 || user['as-uid'] !== undefined) {
+      throw invalidKubeconfig('as-uid, as-groups and as-user-extra need as: there is nobody to impersonate');
+    }
+    return {};
+  }
+  if (groups.length > 1 || extras.some(([, values]) => values.length > 1)) {
+    throw invalidKubeconfig(
+      'as-groups and as-user-extra with more than one value are not supported',
+      'ImpersonationUnsupported',
+    );
+  }
+  const headers: Record<string, string> = { 'impersonate-user': headerValue('as', user.as) };
+  if (user['as-uid'] !== undefined) headers['impersonate-uid'] = headerValue('as-uid', user['as-uid']);
+  const [group] = groups;
+  if (group !== undefined) headers['impersonate-group'] = headerValue('as-groups', group);
+  for (const [key, [value]] of extras) {
+    if (value === undefined) continue;
+    headers[`impersonate-extra-${encodeURIComponent(key.toLowerCase())}`] = headerValue(
+      'as-user-extra',
+      value,
+    );
+  }
+  return headers;
+}
