@@ -36,10 +36,9 @@ export function parseDuration(text: string): number {
     if (perUnit === undefined) throw invalid('want numbers with units, as in 1h30m, 45s or 200ms');
     const [whole = '', fraction = ''] = value.split('.');
     nanos += BigInt(whole === '' ? 0 : whole) * perUnit;
-    // More digits than a nanosecond has cannot change the result.
-    const digitsThatCount = fraction.slice(0, 18);
-    if (digitsThatCount !== '')
-      nanos += (BigInt(digitsThatCount) * perUnit) / 10n ** BigInt(digitsThatCount.length);
+    // In floating point, truncated, as Go does. More digits than these cannot change the result.
+    const counted = fraction.slice(0, 19);
+    nanos += BigInt(Math.trunc(Number(counted) * (Number(perUnit) / 10 ** counted.length)));
     if (nanos > longestNanos) throw invalid('it is longer than 292 years');
   }
   const ms = Number(nanos) / 1e6;

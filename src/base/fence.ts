@@ -21,7 +21,7 @@ export interface Fence {
    * world, and none of its pending or later calls ever settles. Its code stops where it stands: no `catch` or
    * `finally` of it runs. (A loop that never awaits a seam cannot be stopped.)
    */
-  close(): void;
+  readonly close: () => void;
 }
 
 /**

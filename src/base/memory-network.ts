@@ -242,6 +242,8 @@ async function interruptible<T>(work: Promise<T>, signal: AbortSignal): Promise<
 
 /** A response whose body breaks off with an error when `signal` aborts. */
 function cutResponse(response: FetchResponse, signal: AbortSignal): FetchResponse {
+  // Also while nobody is reading.
+  signal.addEventListener('abort', () => response.cancel(), { once: true });
   async function* stream<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
     const iterator = source[Symbol.asyncIterator]();
     try {

@@ -49,6 +49,8 @@ export interface WatchOptions extends Selection {
   readonly timeoutSeconds?: number | undefined;
   readonly metadataOnly?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called once when the server has accepted the watch: the first event may be minutes away. */
+  readonly onOpen?: (() => void) | undefined;
 }
 
 export interface WriteOptions extends RequestOptions {
