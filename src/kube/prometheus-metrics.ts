@@ -3,9 +3,9 @@ import type { Metric, Metrics } from './metrics.ts';
 
 /** Metrics in a registry of the Prometheus client; a metric is registered when it is first used. */
 export function prometheusMetrics(registry: Registry): Metrics {
-  const counters = new Map<string, Counter>();
-  const gauges = new Map<string, Gauge>();
-  const histograms = new Map<string, Histogram>();
+  const counters = new Map<string, Counter<string>>();
+  const gauges = new Map<string, Gauge<string>>();
+  const histograms = new Map<string, Histogram<string>>();
   return {
     count: (metric, labels) =>
       cached(counters, metric.name, () => new Counter(configuration(metric, registry))).inc({ ...labels }),

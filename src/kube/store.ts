@@ -107,8 +107,9 @@ export class Store<T extends KubeObject = Unstructured> {
   #since: number;
   #lastError: Error | undefined;
   #lastContact: number | undefined;
-  // Monotonic times.
+  /** When the latest list ended (monotonic). */
   #listedAt = Number.NEGATIVE_INFINITY;
+  /** When the server accepted the request under way (monotonic). */
   #openedAt: number | undefined;
 
   #users = 0;
@@ -222,7 +223,7 @@ export class Store<T extends KubeObject = Unstructured> {
     try {
       return await this.#until(key, check, deadline?.signal ?? signal);
     } catch (error) {
-      if (!(error instanceof CancelledError) || !(error.cause instanceof DeadlineError)) throw error;
+      if (!deadline?.signal.aborted || signal?.aborted) throw error;
       const why = this.#connected ? '' : `; no connection: ${this.#lastError?.message ?? 'not yet made'}`;
       throw new DeadlineError(`waited ${timeoutMs} ms in vain for ${this.kind.kind} ${key}${why}`);
     }
@@ -261,6 +262,7 @@ export class Store<T extends KubeObject = Unstructured> {
 
   /** @returns how long to wait before the next request, in milliseconds */
   async #listOrWatch(signal: AbortSignal): Promise<number> {
+    this.#openedAt = undefined;
     try {
       if (this.#version !== undefined) return await this.#watch(this.#version, signal);
       await this.#list(signal);
@@ -290,13 +292,13 @@ export class Store<T extends KubeObject = Unstructured> {
     }
     if (this.#hasSynced) return;
     this.#hasSynced = true;
-    for (const key of [...this.#waiting.keys()]) this.#wake(key);
+    for (const key of this.#waiting.keys()) this.#wake(key);
   }
 
   #replaceAll(items: readonly T[]): void {
     const valid = items.filter((item) => this.#isWellFormed(item));
     const keys = new Set(valid.map((item) => formatKey(named(item))));
-    for (const key of [...this.#objects.keys()]) if (!keys.has(key)) this.#change(key, undefined);
+    for (const key of this.#objects.keys()) if (!keys.has(key)) this.#change(key, undefined);
     for (const item of valid) {
       const key = formatKey(named(item));
       const { uid, resourceVersion } = this.#objects.get(key)?.metadata ?? {};
@@ -308,7 +310,6 @@ export class Store<T extends KubeObject = Unstructured> {
   async #watch(version: string, signal: AbortSignal): Promise<number> {
     const { client, clock, random, watchTimeoutSeconds = 300 } = this.#options;
     const startedAt = clock.monotonic();
-    this.#openedAt = undefined;
     const events = client.watch({
       ...this.#scope(),
       resourceVersion: version,
@@ -495,7 +496,7 @@ export class Store<T extends KubeObject = Unstructured> {
   }
 
   #wake(key: string): void {
-    for (const attempt of [...(this.#waiting.get(key) ?? [])]) attempt();
+    for (const attempt of this.#waiting.get(key) ?? []) attempt();
   }
 }
 

@@ -18,7 +18,10 @@ export interface Condition {
 }
 
 /** The condition of a type, if there. */
-export function getCondition(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
+export function getCondition(
+  conditions: readonly Condition[] | undefined,
+  type: string,
+): Condition | undefined {
   return conditions?.find((condition) => condition.type === type);
 }
 
@@ -93,6 +96,11 @@ interface StatusCondition {
   readonly message: string;
 }
 
+function textOf(object: JsonObject, key: string): string {
+  const value = own(object, key);
+  return typeof value === 'string' ? value : '';
+}
+
 /** Fields of an object of any shape. */
 class View {
   readonly #object: JsonObject;
@@ -100,10 +108,12 @@ class View {
 
   constructor(object: JsonObject) {
     this.#object = object;
-    this.conditions = this.list('status', 'conditions').map((condition) => {
-      const view = (key: string): string => String(own(condition, key) ?? '');
-      return { type: view('type'), status: view('status'), reason: view('reason'), message: view('message') };
-    });
+    this.conditions = this.list('status', 'conditions').map((condition) => ({
+      type: textOf(condition, 'type'),
+      status: textOf(condition, 'status'),
+      reason: textOf(condition, 'reason'),
+      message: textOf(condition, 'message'),
+    }));
   }
 
   #get(path: readonly string[]): Json | undefined {

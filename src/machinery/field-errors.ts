@@ -93,7 +93,11 @@ export function forbidden(field: Field, detail: string): FieldError {
 
 /** The value, which the message leaves out, exceeds `max` bytes of UTF-8. */
 export function tooLong(field: Field, max: number): FieldError {
-  return { type: 'FieldValueTooLong', field: String(field), detail: `may not be more than ${count(max, 'byte')}` };
+  return {
+    type: 'FieldValueTooLong',
+    field: String(field),
+    detail: `may not be more than ${count(max, 'byte')}`,
+  };
 }
 
 /** As {@link tooLong}, with a bound in characters. */
@@ -103,7 +107,11 @@ export function tooLongCharacters(field: Field, max: number): FieldError {
 }
 
 export function tooShort(field: Field, min: number): FieldError {
-  return { type: 'FieldValueTooShort', field: String(field), detail: `must be at least ${count(min, 'character')}` };
+  return {
+    type: 'FieldValueTooShort',
+    field: String(field),
+    detail: `must be at least ${count(min, 'character')}`,
+  };
 }
 
 export function tooMany(field: Field, actual: number, max: number): FieldError {
@@ -164,9 +172,11 @@ export function invalidStatus(
   name: string,
   errors: readonly FieldError[],
 ): Status {
-  const causes = errors.map(
-    (error): StatusCause => ({ reason: error.type, message: errorBody(error), field: error.field }),
-  );
+  const causes = errors.map((error): StatusCause => ({
+    reason: error.type,
+    message: errorBody(error),
+    field: error.field,
+  }));
   return {
     kind: 'Status',
     apiVersion: 'v1',

@@ -35,7 +35,9 @@ export class FieldSelector {
 
   /** The form that {@link parseFieldSelector} reads. */
   toString(): string {
-    return this.terms.map(({ field, operator, value }) => `${field}${operator}${escapeValue(value)}`).join(',');
+    return this.terms
+      .map(({ field, operator, value }) => `${field}${operator}${escapeValue(value)}`)
+      .join(',');
   }
 }
 

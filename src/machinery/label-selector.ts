@@ -99,11 +99,7 @@ function compile({ key, operator, values }: LabelRequirement): Matcher {
         return operator === 'gt' ? value > bound : value < bound;
       };
     }
-    case 'in':
-    case '=':
-    case '==':
-    case 'notin':
-    case '!=': {
+    default: {
       const wanted = new Set<string | undefined>(values);
       const expected = operator !== 'notin' && operator !== '!=';
       return (labels) => wanted.has(own(labels, key)) === expected;
@@ -130,11 +126,7 @@ function formatRequirement({ key, operator, values }: LabelRequirement): string 
     case 'in':
     case 'notin':
       return `${key} ${operator} (${values.toSorted().join(',')})`;
-    case '=':
-    case '==':
-    case '!=':
-    case 'gt':
-    case 'lt':
+    default:
       return `${key}${infixes[operator]}${values.join(',')}`;
   }
 }
@@ -144,8 +136,7 @@ const operators: readonly LabelOperator[] = ['in', 'notin', '=', '==', '!=', 'gt
 function validateRequirement({ key, operator, values }: LabelRequirement, path: FieldPath): FieldError[] {
   const at = path.child('values');
   const keyErrors = validateQualifiedName(key);
-  const errors =
-    keyErrors.length === 0 ? [] : [invalidValue(path.child('key'), key, keyErrors.join('; '))];
+  const errors = keyErrors.length === 0 ? [] : [invalidValue(path.child('key'), key, keyErrors.join('; '))];
   const counts = checkCount(operator, values.length);
   if (counts !== undefined) errors.push(invalidValue(at, values.length === 0 ? null : values, counts));
   if (operator === 'gt' || operator === 'lt') {
@@ -212,9 +203,11 @@ const objectOperators: ReadonlyMap<string, LabelOperator> = new Map([
  */
 export function fromObject(selector: LabelSelectorObject | undefined): LabelSelector {
   if (selector === undefined) return LabelSelector.nothing;
-  const requirements: LabelRequirement[] = Object.entries(selector.matchLabels ?? {}).map(
-    ([key, value]) => ({ key, operator: '=', values: [value] }),
-  );
+  const requirements: LabelRequirement[] = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => ({
+    key,
+    operator: '=',
+    values: [value],
+  }));
   for (const { key, operator: name, values = [] } of selector.matchExpressions ?? []) {
     const operator = objectOperators.get(name);
     if (operator === undefined) {
