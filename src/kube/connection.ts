@@ -47,7 +47,7 @@ export interface ConnectionConfig extends Credentials {
 /** What loading a kubeconfig does to the world. */
 export interface KubeconfigEffects extends Omit<ExecEffects, 'run'> {
   /** Rejects with an error whose `code` is `ENOENT` or `FileNotFound` when there is no such file. */
-  readFile(path: string): Promise<string>;
+  readonly readFile: (path: string) => Promise<string>;
   /** Runs credential plugins; needed with `allowExec`. */
   readonly run?: Run | undefined;
 }

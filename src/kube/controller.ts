@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { CancelledError, DeadlineError, errorMessage, nextStep, TypedError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { aborted } from './aborted.ts';
 import {
   activeWorkers,
   maxConcurrentReconciles,
@@ -25,7 +26,6 @@ export interface ReconcileContext {
 }
 
 /** Brings the world in line with the object of `key`, which may be gone. Must be safe to repeat. */
-// oxlint-disable-next-line typescript/no-invalid-void-type -- so that a reconcile may simply end
 export type Reconcile = (key: string, context: ReconcileContext) => Promise<Result | void>;
 
 export interface ControllerOptions {
@@ -91,22 +91,40 @@ export class Controller {
   async run(signal: AbortSignal): Promise<void> {
     if (this.#started) throw new Error(`controller ${this.#options.name} has already been run`);
     this.#started = true;
-    const { sources, concurrency = 1 } = this.#options;
-    this.#metrics.set(maxConcurrentReconciles, this.#labels, concurrency);
-    this.#reportActive();
-    const running = sources.map((source) => source.run(signal));
+    const { sources } = this.#options;
     const onError = (error: unknown): void => this.#log.error('a mapper of events to keys failed', { error });
     const unsubscribe = sources.map((source) => source.subscribe((key) => this.#queue.add(key), onError));
+    const ended = new AbortController();
     try {
-      if (!(await this.#synced(signal))) return;
-      this.#log.info('controller started', { concurrency });
-      await this.#work(concurrency, signal);
+      const running = Promise.all([...sources.map((source) => source.run(signal)), this.#work(signal)]);
+      await Promise.race([running, this.#patience(signal, ended.signal)]);
     } finally {
+      ended.abort();
       for (const stop of unsubscribe) stop();
       this.#queue.shutDown();
-      await Promise.all(running);
       this.#log.info('controller stopped');
     }
+  }
+
+  /** Resolves when a stop has taken too long, or all has ended. */
+  async #patience(signal: AbortSignal, ended: AbortSignal): Promise<void> {
+    const { clock, stopTimeoutMs = 30_000 } = this.#options;
+    await aborted(signal);
+    try {
+      await clock.sleep(stopTimeoutMs, ended);
+      this.#log.warn('stopped without waiting any longer', { objects: this.#queue.processing });
+    } catch {
+      // All ended in time.
+    }
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    const { concurrency = 1 } = this.#options;
+    this.#metrics.set(maxConcurrentReconciles, this.#labels, concurrency);
+    this.#reportActive();
+    if (!(await this.#synced(signal))) return;
+    this.#log.info('controller started', { concurrency });
+    await Promise.all(Array.from({ length: concurrency }, () => this.#worker(signal)));
   }
 
   /** False when `signal` aborted first. */
@@ -138,24 +156,6 @@ export class Controller {
       waiting.abort();
       await reports;
     }
-  }
-
-  async #work(concurrency: number, signal: AbortSignal): Promise<void> {
-    const { clock, stopTimeoutMs = 30_000 } = this.#options;
-    const workers = Promise.all(Array.from({ length: concurrency }, () => this.#worker(signal)));
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    const enough = new AbortController();
-    const patience = clock.sleep(stopTimeoutMs, enough.signal).then(
-      () => {
-        this.#log.warn('stopped without waiting any longer', { objects: this.#queue.processing });
-      },
-      () => {},
-    );
-    await Promise.race([workers, patience]);
-    enough.abort();
   }
 
   async #worker(signal: AbortSignal): Promise<void> {

@@ -79,7 +79,7 @@ export function tokenFileCredentials(
   clock: Clock,
   readFile: (path: string) => Promise<string>,
   path: string,
-  fallback?: string | undefined,
+  fallback?: string,
 ): Credentials {
   let last = fallback;
   return renewedCredentials(clock, async () => {
@@ -98,10 +98,9 @@ export function tokenFileCredentials(
 /** `inner`, with `extra` headers on every request. */
 export function withHeaders(inner: Credentials, extra: Headers): Credentials {
   if (Object.keys(extra).length === 0) return inner;
-  return {
-    authorize: async () => ({ ...(await inner.authorize()), ...extra }),
-    ...(inner.unauthorized === undefined ? {} : { unauthorized: inner.unauthorized }),
-  };
+  const authorize = async (): Promise<Headers> => ({ ...(await inner.authorize()), ...extra });
+  if (inner.unauthorized === undefined) return { authorize };
+  return { authorize, unauthorized: (used) => inner.unauthorized?.(used) };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
-import { errorMessage, nextStep, TypedError } from '../base/errors.ts';
+import { TypedError } from '../base/errors.ts';
 import { parseTime } from '../base/time.ts';
 import { bearer, type Credentials, type Headers, renewedCredentials } from './credentials.ts';
 import { invalidKubeconfig, type KubeconfigCluster, type KubeconfigExec, quoteName } from './kubeconfig.ts';
@@ -79,7 +79,7 @@ export function execCredentials(
     using deadline = clock.timeout(longestRunMs);
     const { stdout, code } = await run(command, exec.args, pluginEnv, '', deadline.signal).catch(
       (error: unknown) => {
-        throw failed(exec, `cannot run: ${errorMessage(error)}${hintOf(exec)}`, nextStep(error));
+        throw failed(exec, `cannot run (${reasonOf(error)})${hintOf(exec)}`);
       },
     );
     if (code !== 0) throw failed(exec, `ended with code ${code}${hintOf(exec)}`);
@@ -164,6 +164,12 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** The code of an error; its message could quote arguments, which may be secret. */
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : 'it could not be started';
+}
+
 /** The hint of the kubeconfig's author: one line, no terminal escapes. */
 function hintOf({ installHint }: KubeconfigExec): string {
   if (installHint === undefined) return '';
@@ -173,9 +179,9 @@ function hintOf({ installHint }: KubeconfigExec): string {
     .slice(0, 500)}`;
 }
 
-function failed(exec: KubeconfigExec, what: string, next: TypedError['next'] = 'retry'): TypedError {
+function failed(exec: KubeconfigExec, what: string): TypedError {
   return new TypedError(`the credential plugin ${quoteName(exec.command ?? '')} ${what}`, {
     code: 'ExecPluginFailed',
-    next,
+    next: 'retry',
   });
 }

@@ -23,6 +23,8 @@ export interface GetOptions extends RequestOptions {
   readonly resourceVersion?: string | undefined;
   /** Ask for `metadata` alone (PartialObjectMetadata). */
   readonly metadataOnly?: boolean | undefined;
+  /** `status`, `scale`, …: read that part alone. */
+  readonly subresource?: string | undefined;
 }
 
 /** Which objects. */

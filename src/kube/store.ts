@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { isObject } from '../machinery/json.ts';
 import type { KubeObject, Unstructured, WatchEvent } from '../machinery/object.ts';
+import { aborted } from './aborted.ts';
 import { ApiError, errorOfStatus, isExpired } from './api-error.ts';
 import { Backoff } from './backoff.ts';
 import { Handlers } from './handlers.ts';
@@ -241,7 +242,7 @@ export class Store<T extends KubeObject = Unstructured> {
       const before = this.#loop?.ended ?? Promise.resolve();
       this.#loop = { stop, ended: before.then(() => this.#listAndWatch(stop.signal)) };
     }
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await aborted(signal);
     this.#users -= 1;
     if (this.#users > 0) return;
     this.#loop?.stop.abort();

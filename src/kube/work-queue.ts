@@ -127,7 +127,8 @@ export class WorkQueue {
     this.#failures.set(key, failures + 1);
     this.#metrics.count(queueRetries, this.#labels);
     const fullMs = Math.min(this.#baseDelayMs * 2 ** failures, this.#maxDelayMs);
-    this.addAfter(key, Math.max(fullMs * (1 - this.#random.next() / 4), atLeastMs));
+    const delayMs = fullMs * (1 - this.#random.next() / 4);
+    this.addAfter(key, Number.isFinite(atLeastMs) ? Math.max(delayMs, atLeastMs) : delayMs);
   }
 
   /** The next failure of `key` is the first again. Does not take it out of the queue. */
