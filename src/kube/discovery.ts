@@ -7,7 +7,7 @@ import {
   type ApiResource,
   type DiscoveredResources,
   ResourceMapping,
-} from '../machinery/resource-mapping.ts';
+} from '../machinery/group-version-kind.ts';
 import { isNotFound } from './api-error.ts';
 import type { RestClient } from './rest-client.ts';
 
@@ -218,16 +218,17 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   let known: (Discovered & { at: number }) | undefined;
   let asking: Promise<Discovered> | undefined;
 
-  const refresh = async (): Promise<Discovered> => {
-    const before = known;
-    try {
-      const discovered = await discover(client);
-      // Invalidated meanwhile: this answer may be older than that.
-      if (known === before) known = { ...discovered, at: clock.monotonic() };
-      return discovered;
-    } finally {
-      asking = undefined;
-    }
+  const refresh = (): Promise<Discovered> => {
+    const mine: Promise<Discovered> = discover(client)
+      .then((discovered) => {
+        // Else it was invalidated meanwhile, and this answer may be older than that.
+        if (asking === mine) known = { ...discovered, at: clock.monotonic() };
+        return discovered;
+      })
+      .finally(() => {
+        if (asking === mine) asking = undefined;
+      });
+    return mine;
   };
   /** What is known, if it is not older than `maxAgeMs`; else what the server says now. */
   const discovered = async (maxAgeMs: number): Promise<Discovered> => {

@@ -205,10 +205,11 @@ function printValue(value: unknown): string {
   }
 }
 
-/** As Go's `%v`: from JavaScript's form only small numbers and the width of exponents differ. */
+/** As Go's `%v`: whole numbers are int64 there, all others float64. */
 function printNumber(value: number): string {
-  if (value === 0 || Math.abs(value) >= 1e-4) return String(value);
-  return value.toExponential().replace(/e-(\d)$/, 'e-0$1');
+  const size = Math.abs(value);
+  const isPlain = Number.isInteger(value) ? size < 2 ** 63 : size >= 1e-4 && size < 1e6;
+  return isPlain ? String(value) : value.toExponential().replace(/e([-+])(\d)$/, 'e$10$2');
 }
 
 /** JSON as Go's encoder writes a map: keys in order, and nothing that HTML would read as markup. */

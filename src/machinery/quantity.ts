@@ -152,14 +152,14 @@ interface Scale {
 export function parseQuantity(input: string | number): Quantity {
   const text = String(input);
   if (text === '0') return Quantity.zero;
-  const match =
-    text === '' ? null : /^([+-]?)(\d*)(?:\.(\d*))?((?:[eEinumkKMGTP]+[-+]?|[-+])\d*)?$/.exec(text);
-  if (match === null) {
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?((?:[eEinumkKMGTP]+[-+]?|[-+])\d*)?$/.exec(text);
+  const [, sign, digits = '', fraction = '', suffix = ''] = match ?? [];
+  // Upstream takes some texts without any digit for 0.
+  if (digits + fraction === '') {
     throw invalid(
       "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     );
   }
-  const [, sign, digits = '', fraction = '', suffix = ''] = match;
   const whole = digits.replace(/^0+/, '');
   const scale = parseSuffix(suffix);
   if (text.length > maxLength || scale.exponent > maxExponent) {

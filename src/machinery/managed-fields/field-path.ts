@@ -15,6 +15,11 @@ export function fieldElement(name: string): PathElement {
   return `f:${name}`;
 }
 
+/** The path of a field of nested structures: `fieldPath('spec', 'replicas')`. */
+export function fieldPath(...names: readonly string[]): PathElement[] {
+  return names.map(fieldElement);
+}
+
 /** @param fields names and values of the keys that are set; sorted here */
 export function keyElement(fields: readonly (readonly [name: string, value: Json])[]): PathElement {
   const sorted = fields.length < 2 ? fields : fields.toSorted(([a], [b]) => compareText(a, b));
@@ -89,9 +94,7 @@ export function comparePathElements(a: PathElement, b: PathElement): number {
   if (type !== b[0]) return typeOrder.indexOf(type) - typeOrder.indexOf(b[0] ?? '');
   if (type === 'f') return compareText(a, b);
   if (type === 'i') return Number(a.slice(2)) - Number(b.slice(2));
-  return type === 'k'
-    ? compareKeys(parseJson(a), parseJson(b))
-    : compareValues(parseJson(a), parseJson(b));
+  return type === 'k' ? compareKeys(parseJson(a), parseJson(b)) : compareValues(parseJson(a), parseJson(b));
 }
 
 export function compareText(a: string, b: string): number {

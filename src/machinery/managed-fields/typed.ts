@@ -232,7 +232,7 @@ function mergeItems(live: readonly Json[], applied: readonly Json[], list: ListS
     if (item !== undefined) out.push(item);
     if (shared[0] === element) shared.shift();
   };
-  for (let l = 0, r = 0; l < left.length || r < right.length; ) {
+  for (let l = 0, r = 0; l < left.length || r < right.length;) {
     const mine = left[l];
     const theirs = right[r];
     const isShared = mine !== undefined && appliedItems.has(mine);

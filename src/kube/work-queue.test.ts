@@ -1,0 +1,321 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { VirtualClock } from '../base/clock.ts';
+import { CancelledError } from '../base/errors.ts';
+import { seededRandom } from '../base/random.ts';
+import { type Metric, type MetricLabels, type Metrics, queueDepth } from './metrics.ts';
+import { WorkQueue } from './work-queue.ts';
+
+function setUp(options: { baseDelayMs?: number; maxDelayMs?: number; metrics?: Metrics } = {}) {
+  const clock = new VirtualClock();
+  const queue = new WorkQueue({ name: 'test', clock, random: seededRandom(1), ...options });
+  return { clock, queue };
+}
+
+describe('a work queue', () => {
+  test('gives each waiting key once, in the order in which they were added', async () => {
+    const { queue } = setUp();
+    for (const key of ['a', 'b', 'a', 'c', 'b']) queue.add(key);
+    expect(queue.length).toBe(3);
+    expect([await queue.get(), await queue.get(), await queue.get()]).toEqual(['a', 'b', 'c']);
+    expect(queue.length).toBe(0);
+  });
+
+  test('gives a key that was added during its work once more, but only when that work is done', async () => {
+    const { queue, clock } = setUp();
+    queue.add('a');
+    await queue.get();
+    queue.add('a');
+    queue.add('a');
+    const again = queue.get();
+    let given = false;
+    void again.then(() => (given = true));
+    await clock.advance(1_000);
+    expect(given).toBe(false);
+    queue.done('a');
+    expect(await again).toBe('a');
+    queue.done('a');
+    expect(queue.length).toBe(0);
+  });
+
+  test('wakes a key at the earliest of the times planned for it, and a plain add leaves the plan alone', async () => {
+    const { queue, clock } = setUp();
+    queue.addAfter('a', 500);
+    queue.addAfter('a', 100);
+    queue.addAfter('a', 300);
+    expect(queue.planned).toBe(1);
+    queue.add('a');
+    queue.done(await queue.get());
+    await clock.advance(99);
+    expect(queue.length).toBe(0);
+    await clock.advance(1);
+    expect(queue.length).toBe(1);
+    queue.done(await queue.get());
+    await clock.advance(1_000);
+    expect(queue.length).toBe(0);
+  });
+
+  test('adds at once for a delay of 0 or less, and refuses one that is no number', () => {
+    const { queue } = setUp();
+    queue.addAfter('a', 0);
+    queue.addAfter('b', -5);
+    expect(queue.length).toBe(2);
+    expect(() => queue.addAfter('c', Number.NaN)).toThrow(RangeError);
+    expect(() => queue.addAfter('c', Number.POSITIVE_INFINITY)).toThrow(RangeError);
+  });
+
+  test('honours a longer delay that the other side asked for', async () => {
+    const { queue, clock } = setUp();
+    queue.addRateLimited('a', 60_000);
+    await clock.advance(59_999);
+    expect(queue.length).toBe(0);
+    await clock.advance(1);
+    expect(queue.length).toBe(1);
+  });
+
+  test('ends the wait of a getter whose signal aborts, and gives the next key to the next one', async () => {
+    const { queue } = setUp();
+    const leaving = new AbortController();
+    const left = expect(queue.get(leaving.signal)).rejects.toThrow(CancelledError);
+    const stayed = queue.get();
+    leaving.abort();
+    queue.add('a');
+    expect(await stayed).toBe('a');
+    await left;
+    await expect(queue.get(leaving.signal)).rejects.toThrow(CancelledError);
+  });
+
+  test('shut down, drops what waits and what is planned, and turns getters away', async () => {
+    const { queue, clock } = setUp();
+    const getting = expect(queue.get()).rejects.toThrow(CancelledError);
+    queue.addAfter('later', 10);
+    queue.shutDown();
+    await getting;
+    queue.add('a');
+    queue.addRateLimited('a');
+    await clock.advance(1_000);
+    expect([queue.length, queue.planned, clock.pending]).toEqual([0, 0, 0]);
+    await expect(queue.get()).rejects.toThrow(CancelledError);
+  });
+
+  test('drained, still gives the keys that it had taken, the ones to be repeated included', async () => {
+    const { queue, clock } = setUp();
+    for (const key of ['a', 'b']) queue.add(key);
+    const first = await queue.get();
+    queue.add('a');
+    queue.addAfter('later', 10);
+    let drained = false;
+    const draining = queue.drain().then(() => (drained = true));
+    queue.add('c');
+    queue.done(first);
+    expect(await queue.get()).toBe('b');
+    expect(await queue.get()).toBe('a');
+    await expect(queue.get()).rejects.toThrow(CancelledError);
+    queue.done('b');
+    await clock.settle();
+    expect(drained).toBe(false);
+    queue.done('a');
+    await draining;
+  });
+
+  test('reports its depth, adds, retries and times', async () => {
+    const seen: [string, number][] = [];
+    const note = (metric: Metric, labels: MetricLabels, value = 1): void => {
+      expect(labels).toEqual({ name: 'test', controller: 'test' });
+      seen.push([metric.name, value]);
+    };
+    const { queue, clock } = setUp({ metrics: { count: note, set: note, observe: note } });
+    queue.add('a');
+    queue.add('a');
+    await clock.advance(2_000);
+    const key = await queue.get();
+    await clock.advance(3_000);
+    queue.addRateLimited(key);
+    queue.done(key);
+    expect(seen).toEqual([
+      ['workqueue_adds_total', 1],
+      ['workqueue_depth', 1],
+      ['workqueue_queue_duration_seconds', 2],
+      ['workqueue_depth', 0],
+      ['workqueue_retries_total', 1],
+      ['workqueue_work_duration_seconds', 3],
+    ]);
+  });
+});
+
+type Call = { wait: number; key: string; call: 'add' | 'addRateLimited' | 'forget' | 'addAfter'; ms: number };
+
+const key = fc.constantFrom('a', 'b', 'c', 'd', 'e');
+const calls: fc.Arbitrary<Call[]> = fc.array(
+  fc.record({
+    call: fc.constantFrom('add', 'add', 'addRateLimited', 'forget', 'addAfter'),
+    key,
+    ms: fc.integer({ min: -10, max: 500 }),
+    wait: fc.oneof(fc.constant(0), fc.nat(100)),
+  }),
+  { minLength: 1, maxLength: 40 },
+);
+
+describe('a work queue, whatever the calls', () => {
+  test('never has a key in two hands, forgets none, wakes none early, and is done in the end', async () => {
+    const property = fc.asyncProperty(
+      calls,
+      fc.integer({ min: 1, max: 3 }),
+      fc.nat(),
+      async (script, workers, seed) => {
+        const { clock, queue } = setUp({ maxDelayMs: 1_000 });
+        const random = seededRandom(seed);
+        const working = new Set<string>();
+        /** Per key: what asked for a processing that has not begun, as the earliest time at which it may begin. */
+        const owed = new Map<string, number[]>();
+        const stop = new AbortController();
+        const worker = async (): Promise<void> => {
+          for (;;) {
+            const next = await queue.get(stop.signal).catch(() => undefined);
+            if (next === undefined) return;
+            expect(working.has(next)).toBe(false);
+            working.add(next);
+            const now = clock.monotonic();
+            const asked = owed.get(next) ?? [];
+            expect(
+              asked.some((at) => at <= now),
+              `${next} given without or before a reason`,
+            ).toBe(true);
+            owed.set(
+              next,
+              asked.filter((at) => at > now),
+            );
+            await clock.sleep(random.int(50));
+            working.delete(next);
+            queue.done(next);
+          }
+        };
+        const running = Promise.all(Array.from({ length: workers }, worker));
+        for (const { call, key: on, ms, wait } of script) {
+          const now = clock.monotonic();
+          const owe = (at: number): unknown => owed.set(on, [...(owed.get(on) ?? []), at]);
+          if (call === 'add') {
+            owe(now);
+            queue.add(on);
+          } else if (call === 'addAfter') {
+            owe(now + Math.max(0, ms));
+            queue.addAfter(on, ms);
+          } else if (call === 'forget') {
+            queue.forget(on);
+            expect(queue.failures(on)).toBe(0);
+          } else {
+            const fullMs = Math.min(5 * 2 ** queue.failures(on), 1_000);
+            owe(now + fullMs * 0.75);
+            queue.addRateLimited(on);
+          }
+          if (wait > 0) await clock.advance(wait);
+        }
+        await clock.advance(10_000);
+        expect([queue.length, queue.planned, working.size]).toEqual([0, 0, 0]);
+        // A later plan of a key gives way to an earlier one; what is owed now was due and never given.
+        for (const [of, left] of owed) {
+          const superseded =
+            left.length === 0 || script.some(({ key: on, call }) => on === of && call.startsWith('add'));
+          expect(superseded).toBe(true);
+        }
+        stop.abort();
+        await clock.run(running);
+        expect(clock.pending).toBe(0);
+      },
+    );
+    await fc.assert(property, { numRuns: 1_000 });
+  });
+
+  test('follows every add by a processing that begins after it', async () => {
+    const adds = fc.array(fc.record({ key, wait: fc.nat(40) }), { minLength: 1, maxLength: 40 });
+    const property = fc.asyncProperty(
+      adds,
+      fc.integer({ min: 1, max: 3 }),
+      fc.nat(60),
+      async (script, workers, workMs) => {
+        const { clock, queue } = setUp();
+        let sequence = 0;
+        const lastAdd = new Map<string, number>();
+        const lastStart = new Map<string, number>();
+        const stop = new AbortController();
+        const worker = async (): Promise<void> => {
+          for (;;) {
+            const next = await queue.get(stop.signal).catch(() => undefined);
+            if (next === undefined) return;
+            lastStart.set(next, (sequence += 1));
+            await clock.sleep(workMs);
+            queue.done(next);
+          }
+        };
+        const running = Promise.all(Array.from({ length: workers }, worker));
+        for (const { key: added, wait } of script) {
+          lastAdd.set(added, (sequence += 1));
+          queue.add(added);
+          if (wait > 0) await clock.advance(wait);
+        }
+        await clock.advance(60 * 60 + 1);
+        for (const [added, at] of lastAdd) expect(lastStart.get(added)).toBeGreaterThan(at);
+        stop.abort();
+        await clock.run(running);
+      },
+    );
+    await fc.assert(property, { numRuns: 500 });
+  });
+
+  test('backs off longer after each failure, up to the limit, and begins again after forget', async () => {
+    const property = fc.asyncProperty(fc.nat(), fc.integer({ min: 2, max: 25 }), async (seed, failures) => {
+      const clock = new VirtualClock();
+      const queue = new WorkQueue({ name: 'test', clock, random: seededRandom(seed) });
+      const delayOf = async (): Promise<number> => {
+        const from = clock.monotonic();
+        queue.addRateLimited('a');
+        queue.done(await clock.run(queue.get()));
+        return clock.monotonic() - from;
+      };
+      const delays: number[] = [];
+      for (let i = 0; i < failures; i += 1) delays.push(await delayOf());
+      for (const [i, delay] of delays.entries()) {
+        const fullMs = Math.min(5 * 2 ** i, 1_000_000);
+        expect(delay).toBeLessThanOrEqual(fullMs + 1e-6);
+        expect(delay).toBeGreaterThanOrEqual(fullMs * 0.75 - 1e-6);
+        if (i > 0 && fullMs < 1_000_000) expect(delay).toBeGreaterThan(delays[i - 1]!);
+      }
+      queue.forget('a');
+      expect(await delayOf()).toBeLessThanOrEqual(5 + 1e-6);
+    });
+    await fc.assert(property, { numRuns: 200 });
+  });
+
+  test('lets no key wait longer than one turn of each other key, however busy that one is', async () => {
+    const property = fc.asyncProperty(fc.integer({ min: 1, max: 50 }), async (others) => {
+      const { clock, queue } = setUp();
+      const order: string[] = [];
+      queue.add('hot');
+      for (let i = 0; i < others; i += 1) queue.add(`cold-${i}`);
+      while (queue.length > 0) {
+        const next = await queue.get();
+        order.push(next);
+        if (next === 'hot' && order.length <= others * 3) queue.add('hot');
+        await clock.advance(1);
+        queue.done(next);
+      }
+      expect(order.slice(0, others + 1)).toEqual([
+        'hot',
+        ...Array.from({ length: others }, (_, i) => `cold-${i}`),
+      ]);
+    });
+    await fc.assert(property, { numRuns: 50 });
+  });
+
+  test('holds no more than the keys, however often their times are moved', async () => {
+    const { clock, queue } = setUp();
+    for (let i = 0; i < 20_000; i += 1) {
+      queue.addAfter('a', 1_000_000);
+      queue.addAfter('a', 1);
+      await clock.advance(i % 100 === 0 ? 1 : 0);
+    }
+    expect(queue.planned).toBeLessThanOrEqual(1);
+    expect(clock.pending).toBeLessThanOrEqual(1);
+    expect(queueDepth.labels).toContain('name');
+  });
+});
