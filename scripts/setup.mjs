@@ -34,7 +34,9 @@ if (!upToDate()) {
     stdio: ['ignore', 2, 2],
   });
   if (done.status !== 0) {
-    console.error('viridian: npm ci failed; nothing was started. Fix the cause above, then run the command again.');
+    console.error(
+      'viridian: npm ci failed; nothing was started. Fix the cause above, then run the command again.',
+    );
     process.exit(1);
   }
 }

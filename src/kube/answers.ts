@@ -34,7 +34,8 @@ export function parseList<T extends KubeObject>(value: unknown, request: string)
   const raw = isObject(value) ? value : {};
   const apiVersion = own(raw, 'apiVersion');
   const kind = own(raw, 'kind');
-  const items = own(raw, 'items') ?? [];
+  // Null, where Go has an empty list.
+  const items = own(raw, 'items') === null ? [] : own(raw, 'items');
   if (typeof apiVersion !== 'string' || typeof kind !== 'string' || !Array.isArray(items)) {
     throw malformed(request, 'a list');
   }

@@ -122,7 +122,7 @@ const longestExcerpt = 200;
 export function errorOfStatus(
   value: unknown,
   status = 500,
-  retryAfterMs?: number | undefined,
+  retryAfterMs?: number,
 ): ApiError | undefined {
   if (!isObject(value) || own(value, 'kind') !== 'Status') return undefined;
   const details = own(value, 'details');

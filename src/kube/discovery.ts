@@ -2,10 +2,11 @@ import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { TypedError } from '../base/errors.ts';
 import { FetchError, parseJsonBody } from '../base/fetch.ts';
-import { apiVersionOf, formatGvk } from '../machinery/group-version-kind.ts';
 import {
   type ApiResource,
+  apiVersionOf,
   type DiscoveredResources,
+  formatGvk,
   ResourceMapping,
 } from '../machinery/group-version-kind.ts';
 import { isNotFound } from './api-error.ts';
@@ -120,14 +121,10 @@ async function discoverRoot(client: Pick<RestClient, 'raw'>, path: string): Prom
     if (isNotFound(error)) return { lists: [], failed: [] };
     throw error;
   }
-  switch (answer.kind) {
-    case 'APIGroupDiscoveryList':
-      return fromAggregated(answer);
-    case 'APIVersions':
-      return discoverVersions(client, path, answer.versions);
-    case 'APIGroupList':
-      return discoverVersions(client, path, answer.groups.flatMap(preferredFirst));
-  }
+  if (answer.kind === 'APIGroupDiscoveryList') return fromAggregated(answer);
+  const versions =
+    answer.kind === 'APIVersions' ? answer.versions : answer.groups.flatMap(preferredFirst);
+  return discoverVersions(client, path, versions);
 }
 
 function preferredFirst(group: z.infer<typeof oldGroupList>['groups'][number]): string[] {

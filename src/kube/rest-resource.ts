@@ -51,7 +51,7 @@ export class RestResource<T extends KubeObject> implements ResourceClient<T> {
     this.#fieldManager = fieldManager;
   }
 
-  get(key: ObjectKey, options: GetOptions = {}): Promise<T> {
+  async get(key: ObjectKey, options: GetOptions = {}): Promise<T> {
     return this.#object({
       method: 'GET',
       path: this.#path(key.namespace, requiredName(key.name), options.subresource),
@@ -62,7 +62,7 @@ export class RestResource<T extends KubeObject> implements ResourceClient<T> {
     });
   }
 
-  list(options: ListOptions = {}): Promise<KubeList<T>> {
+  async list(options: ListOptions = {}): Promise<KubeList<T>> {
     const request: RestRequest = {
       method: 'GET',
       path: this.#path(options.namespace),
@@ -136,7 +136,7 @@ export class RestResource<T extends KubeObject> implements ResourceClient<T> {
     );
   }
 
-  create(object: T, options: WriteOptions = {}): Promise<T> {
+  async create(object: T, options: WriteOptions = {}): Promise<T> {
     const { namespace, name } = object.metadata;
     const { subresource } = options;
     return this.#write(options, {
@@ -150,12 +150,12 @@ export class RestResource<T extends KubeObject> implements ResourceClient<T> {
     });
   }
 
-  update(object: T, options: WriteOptions = {}): Promise<T> {
+  async update(object: T, options: WriteOptions = {}): Promise<T> {
     const path = this.#pathOf(object, options);
     return this.#write(options, { method: 'PUT', path, json: object });
   }
 
-  patch(key: ObjectKey, type: PatchType, patch: unknown, options: WriteOptions = {}): Promise<T> {
+  async patch(key: ObjectKey, type: PatchType, patch: unknown, options: WriteOptions = {}): Promise<T> {
     return this.#write(options, {
       method: 'PATCH',
       path: this.#path(key.namespace, requiredName(key.name), options.subresource),
@@ -164,7 +164,7 @@ export class RestResource<T extends KubeObject> implements ResourceClient<T> {
     });
   }
 
-  apply(object: T, options: ApplyOptions = {}): Promise<T> {
+  async apply(object: T, options: ApplyOptions = {}): Promise<T> {
     if ((options.fieldManager ?? this.#fieldManager) === undefined) {
       throw new InvalidInputError('server-side apply needs a field manager: it owns what is applied');
     }
@@ -177,7 +177,7 @@ export class RestResource<T extends KubeObject> implements ResourceClient<T> {
     return this.#write(options, request, { force: options.force === true ? true : undefined });
   }
 
-  delete(key: ObjectKey, options: DeleteOptions = {}): Promise<KubeObject> {
+  async delete(key: ObjectKey, options: DeleteOptions = {}): Promise<KubeObject> {
     const request: RestRequest = {
       method: 'DELETE',
       path: this.#path(key.namespace, requiredName(key.name)),
@@ -190,7 +190,7 @@ export class RestResource<T extends KubeObject> implements ResourceClient<T> {
     );
   }
 
-  deleteCollection(options: ListOptions & DeleteOptions = {}): Promise<void> {
+  async deleteCollection(options: ListOptions & DeleteOptions = {}): Promise<void> {
     const request: RestRequest = {
       method: 'DELETE',
       path: this.#path(this.#namespaceOf(options.namespace)),

@@ -241,10 +241,12 @@ export class WorkQueue {
       for (let key = this.#planned.takeDue(now); key !== undefined; key = this.#planned.takeDue(now)) {
         this.add(key);
       }
-      // Also for what is not due after all: a timer may fire a fraction early.
+      // Also for what is not due after all: a timer may fire a little early.
       this.#setAlarm();
     };
-    this.#clock.sleep(at - this.#clock.monotonic(), alarm.cancel.signal).then(wake, () => {});
+    // Whole milliseconds: a remainder too small for the clock to see would be slept on for ever.
+    const ms = Math.ceil(at - this.#clock.monotonic());
+    this.#clock.sleep(ms, alarm.cancel.signal).then(wake, () => {});
   }
 
   #dropPlanned(): void {

@@ -12,7 +12,11 @@ test('paths print as Kubernetes prints them', () => {
 
 describe('each kind of error has the type and the text of apimachinery', () => {
   test.each<[errors.FieldError, string, string]>([
-    [errors.invalidValue(spec, -1, 'must be positive'), 'FieldValueInvalid', 'spec: Invalid value: -1: must be positive'],
+    [
+      errors.invalidValue(spec, -1, 'must be positive'),
+      'FieldValueInvalid',
+      'spec: Invalid value: -1: must be positive',
+    ],
     [errors.typeInvalid(spec, 'x', 'no'), 'FieldValueTypeInvalid', 'spec: Invalid value: "x": no'],
     [errors.requiredValue(spec), 'FieldValueRequired', 'spec: Required value'],
     [errors.requiredValue(spec, 'why'), 'FieldValueRequired', 'spec: Required value: why'],
@@ -25,7 +29,11 @@ describe('each kind of error has the type and the text of apimachinery', () => {
     [errors.unsupportedValue(spec, 'x'), 'FieldValueNotSupported', 'spec: Unsupported value: "x"'],
     [errors.forbidden(spec, 'no'), 'FieldValueForbidden', 'spec: Forbidden: no'],
     [errors.tooLong(spec, 5), 'FieldValueTooLong', 'spec: Too long: may not be more than 5 bytes'],
-    [errors.tooLongCharacters(spec, 1), 'FieldValueTooLong', 'spec: Too long: may not be more than 1 character'],
+    [
+      errors.tooLongCharacters(spec, 1),
+      'FieldValueTooLong',
+      'spec: Too long: may not be more than 1 character',
+    ],
     [errors.tooShort(spec, 2), 'FieldValueTooShort', 'spec: Too short: must be at least 2 characters'],
     [errors.tooMany(spec, 3, 2), 'FieldValueTooMany', 'spec: Too many: 3: must have at most 2 items'],
     [errors.tooMany(spec, 2, 1), 'FieldValueTooMany', 'spec: Too many: 2: must have at most 1 item'],

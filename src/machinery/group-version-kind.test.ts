@@ -35,7 +35,9 @@ describe('API versions', () => {
 test('names print as Kubernetes prints them', () => {
   expect(formatGvk({ group: 'apps', version: 'v1', kind: 'Deployment' })).toBe('apps/v1, Kind=Deployment');
   expect(formatGvk({ group: '', version: 'v1', kind: 'Pod' })).toBe('/v1, Kind=Pod');
-  expect(formatGvr({ group: 'apps', version: 'v1', resource: 'deployments' })).toBe('apps/v1, Resource=deployments');
+  expect(formatGvr({ group: 'apps', version: 'v1', resource: 'deployments' })).toBe(
+    'apps/v1, Resource=deployments',
+  );
   expect(formatGroupKind({ group: 'apps', kind: 'Deployment' })).toBe('Deployment.apps');
   expect(formatGroupKind({ group: '', kind: 'Pod' })).toBe('Pod');
   expect(formatGroupResource({ group: 'apps', resource: 'deployments' })).toBe('deployments.apps');
@@ -116,7 +118,11 @@ describe('paths', () => {
 
 describe('resource mapping', () => {
   const verbs = ['get', 'list'];
-  const entry = (name: string, kind: string, rest: object = {}): DiscoveredResources['resources'][number] => ({
+  const entry = (
+    name: string,
+    kind: string,
+    rest: object = {},
+  ): DiscoveredResources['resources'][number] => ({
     name,
     kind,
     singularName: name.includes('/') ? '' : kind.toLowerCase(),
@@ -146,7 +152,10 @@ describe('resource mapping', () => {
     { groupVersion: 'flagger.app/v1beta1', resources: [entry('canaries', 'Canary', { singularName: '' })] },
     { groupVersion: 'flagger.app/v1alpha3', resources: [entry('canaries', 'Canary')] },
     // A short name that is another's name.
-    { groupVersion: 'example.com/v1', resources: [entry('podgroups', 'PodGroup', { shortNames: ['pods', 'pg'] })] },
+    {
+      groupVersion: 'example.com/v1',
+      resources: [entry('podgroups', 'PodGroup', { shortNames: ['pods', 'pg'] })],
+    },
   ]);
 
   test('subresources are part of their resource', () => {
@@ -168,7 +177,9 @@ describe('resource mapping', () => {
 
   test('without a version the preferred one answers', () => {
     expect(mapping.byKind({ group: 'flagger.app', kind: 'Canary' })?.version).toBe('v1beta1');
-    expect(mapping.byKind({ group: 'flagger.app', kind: 'Canary', version: 'v1alpha3' })?.version).toBe('v1alpha3');
+    expect(mapping.byKind({ group: 'flagger.app', kind: 'Canary', version: 'v1alpha3' })?.version).toBe(
+      'v1alpha3',
+    );
     expect(mapping.byKind({ group: 'flagger.app', kind: 'Canary', version: 'v2' })).toBeUndefined();
     expect(mapping.byResource({ group: 'flagger.app', resource: 'canaries' })?.version).toBe('v1beta1');
     expect(mapping.byResource({ group: '', resource: 'canaries' })).toBeUndefined();

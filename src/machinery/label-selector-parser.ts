@@ -1,7 +1,16 @@
 import { InvalidInputError } from '../base/errors.ts';
 import { fieldErrorMessage, invalidValue } from './field-errors.ts';
-import type { LabelOperator, LabelRequirement } from './label-selector.ts';
 import { validateQualifiedName } from './names.ts';
+
+/** How the value of a label relates to the values of a requirement. */
+export type LabelOperator = 'in' | 'notin' | '=' | '==' | '!=' | 'gt' | 'lt' | 'exists' | '!';
+
+/** One condition of a selector. */
+export interface LabelRequirement {
+  readonly key: string;
+  readonly operator: LabelOperator;
+  readonly values: readonly string[];
+}
 
 /** A symbol stands for itself; the end of the text is the empty token. */
 type Token = string;

@@ -11,19 +11,10 @@ import {
 import type { FieldError } from './field-errors.ts';
 import { own } from './json.ts';
 import { parseRequirements } from './label-selector-parser.ts';
+import type { LabelOperator, LabelRequirement } from './label-selector-parser.ts';
 import { validateLabelValue, validateQualifiedName } from './names.ts';
 
 export type Labels = Readonly<Record<string, string>>;
-
-/** How the value of a label relates to the values of a requirement. */
-export type LabelOperator = 'in' | 'notin' | '=' | '==' | '!=' | 'gt' | 'lt' | 'exists' | '!';
-
-/** One condition of a selector. */
-export interface LabelRequirement {
-  readonly key: string;
-  readonly operator: LabelOperator;
-  readonly values: readonly string[];
-}
 
 /** `metav1.LabelSelector`: a selector as it stands in objects. */
 export interface LabelSelectorObject {

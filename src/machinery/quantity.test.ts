@@ -33,7 +33,6 @@ describe('parsing and printing', () => {
     ['0.001T', '1G', 'DecimalSI'],
     ['0.5', '500m', 'DecimalSI'],
     ['1.08', '1080m', 'DecimalSI'],
-    ['1.G', '1G', 'DecimalSI'],
     ['40.1T', '40100G', 'DecimalSI'],
     ['12E', '12E', 'DecimalSI'],
     ['5000E', '5000E', 'DecimalSI'],
@@ -49,6 +48,7 @@ describe('parsing and printing', () => {
     ['1E6', '1E6', 'DecimalExponent'],
     ['1.500', '1.500', 'DecimalSI'],
     ['100.035k', '100.035k', 'DecimalSI'],
+    ['1.G', '1.G', 'DecimalSI'],
   ];
 
   test.each(cases)('%s is %s', (text, printed, format) => {
@@ -60,12 +60,24 @@ describe('parsing and printing', () => {
     expect(String(parseQuantity(`-${text}`))).toBe(`-${printed}`);
   });
 
-  test.each(['', ' 1', '1 ', '1.1.M', '1+1.0M', '0.1mi', '0.1am', 'aoeu', '.5i', '1i', '-3.01e-', '.', 'k', '1e'])(
-    '%j is refused',
-    (text) => {
-      expect(() => parseQuantity(text)).toThrow(/quantit/);
-    },
-  );
+  test.each([
+    '',
+    ' 1',
+    '1 ',
+    '1.1.M',
+    '1+1.0M',
+    '0.1mi',
+    '0.1am',
+    'aoeu',
+    '.5i',
+    '1i',
+    '-3.01e-',
+    '.',
+    'k',
+    '1e',
+  ])('%j is refused', (text) => {
+    expect(() => parseQuantity(text)).toThrow(/quantit/);
+  });
 
   test('JSON may have a number', () => {
     expect(String(parseQuantity(0.25))).toBe('250m');

@@ -46,16 +46,14 @@ export class FieldSet {
     return !this.member && this.children.size === 0;
   }
 
-  /** The node below `path`, or the empty set. */
-  at(...path: readonly PathElement[]): FieldSet {
-    let node: FieldSet = this;
-    for (const element of path) node = node.children.get(element) ?? FieldSet.empty;
-    return node;
+  /** The node one step below, or the empty set. */
+  below(element: PathElement): FieldSet {
+    return this.children.get(element) ?? FieldSet.empty;
   }
 
   /** Whether exactly this path is a member; its parents and children do not count. */
   has(path: readonly PathElement[]): boolean {
-    return path.length > 0 && this.at(...path).member;
+    return path.reduce((node: FieldSet, element) => node.below(element), this).member;
   }
 
   asMember(): FieldSet {
@@ -139,9 +137,9 @@ export class FieldSet {
   *paths(prefix: readonly PathElement[] = []): Generator<readonly PathElement[]> {
     const elements = this.#sortedElements();
     for (const element of elements) {
-      if (this.at(element).member) yield [...prefix, element];
+      if (this.below(element).member) yield [...prefix, element];
     }
-    for (const element of elements) yield* this.at(element).paths([...prefix, element]);
+    for (const element of elements) yield* this.below(element).paths([...prefix, element]);
   }
 
   /**
@@ -151,7 +149,7 @@ export class FieldSet {
   toFieldsV1(): JsonObject {
     if (this.#json !== undefined) return this.#json;
     const json: JsonObject = {};
-    for (const element of this.#sortedElements()) json[element] = this.at(element).#nodeJson();
+    for (const element of this.#sortedElements()) json[element] = this.below(element).#nodeJson();
     this.#json = json;
     decoded.set(json, this);
     return json;
@@ -160,7 +158,7 @@ export class FieldSet {
   #nodeJson(): JsonObject {
     const json: JsonObject = {};
     if (this.member && this.children.size > 0) json['.'] = {};
-    for (const element of this.#sortedElements()) json[element] = this.at(element).#nodeJson();
+    for (const element of this.#sortedElements()) json[element] = this.below(element).#nodeJson();
     return json;
   }
 

@@ -52,7 +52,9 @@ export function withLastApplied(object: JsonObject, applied: JsonObject): JsonOb
   if (after === before) return object;
   const next: JsonObject = { ...annotations, [annotation]: after };
   let size = 0;
-  for (const [key, value] of Object.entries(next)) size += Buffer.byteLength(key + String(value));
+  for (const [key, value] of Object.entries(next)) {
+    size += Buffer.byteLength(key) + (typeof value === 'string' ? Buffer.byteLength(value) : 0);
+  }
   if (size > maxAnnotationsSize) delete next[annotation];
   const metadata = own(object, 'metadata');
   return { ...object, metadata: { ...(isObject(metadata) ? metadata : {}), annotations: next } };

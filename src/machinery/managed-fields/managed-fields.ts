@@ -104,13 +104,11 @@ function checkApplied(applied: JsonObject, shape: Shape): void {
   }
   const problem = validateApplied(applied, shape);
   if (problem === undefined) return;
-  const namespace = String(own(metadata, 'namespace') ?? '');
-  const name = String(own(metadata, 'name') ?? '');
-  const apiVersion = String(own(applied, 'apiVersion') ?? '');
+  const apiVersion = textOf(applied, 'apiVersion');
   const groupVersion = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;
-  const kind = String(own(applied, 'kind') ?? '');
+  const name = `${textOf(metadata, 'namespace')}/${textOf(metadata, 'name')}`;
   throw new InvalidInputError(
-    `failed to create typed patch object (${namespace}/${name}; ${groupVersion}, Kind=${kind}): ${problem}`,
+    `failed to create typed patch object (${name}; ${groupVersion}, Kind=${textOf(applied, 'kind')}): ${problem}`,
     'InternalError',
   );
 }
@@ -218,10 +216,8 @@ export function ownedBy(object: JsonObject, manager: string, operation?: 'Apply'
 }
 
 function writerOf(options: WriteOptions, object: JsonObject): Writer {
-  const apiVersion = own(object, 'apiVersion');
-  if (typeof apiVersion !== 'string' || apiVersion === '') {
-    throw new InvalidInputError('apiVersion must be set', 'BadRequest');
-  }
+  const apiVersion = textOf(object, 'apiVersion');
+  if (apiVersion === '') throw new InvalidInputError('apiVersion must be set', 'BadRequest');
   const { manager, subresource, resetFields = FieldSet.empty, now } = options;
   return { manager, apiVersion, subresource: subresource || undefined, resetFields, now };
 }
@@ -229,6 +225,11 @@ function writerOf(options: WriteOptions, object: JsonObject): Writer {
 function metadataOf(object: JsonObject): JsonObject {
   const metadata = own(object, 'metadata');
   return isObject(metadata) ? metadata : {};
+}
+
+function textOf(object: JsonObject, name: string): string {
+  const value = own(object, name);
+  return typeof value === 'string' ? value : '';
 }
 
 function hasUid(object: JsonObject): boolean {

@@ -35,7 +35,7 @@ function removeFields(value: JsonObject, items: FieldSet, map: MapShape): Json |
   let hadMatches = false;
   for (const name of Object.keys(value)) {
     const child = value[name] ?? null;
-    const node = items.at(fieldElement(name));
+    const node = items.below(fieldElement(name));
     if (node.member) {
       changed = true;
       continue;
@@ -53,7 +53,7 @@ function removeListItems(value: readonly Json[], items: FieldSet, list: ListShap
   const left: Json[] = [];
   let hadMatches = false;
   for (const [i, item] of value.entries()) {
-    const node = items.at(itemElement(list, item, i));
+    const node = items.below(itemElement(list, item, i));
     if (node.member) continue;
     hadMatches ||= !node.isEmpty;
     left.push(removeBelow(item, node, list.element));
@@ -81,12 +81,12 @@ export function extractItems(value: Json, items: FieldSet, shape: Shape): Json |
 function withKeyFields(items: FieldSet, present: FieldSet, element: PathElement = ''): FieldSet {
   const children = new Map<PathElement, FieldSet>();
   for (const [below, child] of items.children) {
-    const there = present.at(below);
+    const there = present.below(below);
     children.set(below, there.isEmpty ? child : withKeyFields(child, there, below));
   }
   if (element.startsWith('k:')) {
     for (const name of Object.keys(JSON.parse(element.slice(2)) as JsonObject)) {
-      children.set(fieldElement(name), items.at(fieldElement(name)).asMember());
+      children.set(fieldElement(name), items.below(fieldElement(name)).asMember());
     }
   }
   return FieldSet.node(items.member, children);
@@ -100,7 +100,7 @@ function extract(value: Json, items: FieldSet, shape: Shape): Json | undefined {
     const found: JsonObject = {};
     for (const name of Object.keys(value)) {
       const child = value[name] ?? null;
-      const node = items.at(fieldElement(name));
+      const node = items.below(fieldElement(name));
       if (node.isEmpty) continue;
       const kept = extract(child, node, fieldShape(shape.map, name));
       setOwn(found, name, kept ?? (isObject(child) ? {} : null));
@@ -113,7 +113,7 @@ function extract(value: Json, items: FieldSet, shape: Shape): Json | undefined {
   }
   const found: Json[] = [];
   for (const [i, item] of value.entries()) {
-    const node = items.at(itemElement(list, item, i));
+    const node = items.below(itemElement(list, item, i));
     if (node.isEmpty) continue;
     found.push(node.children.size === 0 ? item : (extract(item, node, list.element) ?? null));
   }
