@@ -119,11 +119,7 @@ const longestExcerpt = 200;
  *
  * @param status HTTP status, where the Status itself has no `code`
  */
-export function errorOfStatus(
-  value: unknown,
-  status = 500,
-  retryAfterMs?: number,
-): ApiError | undefined {
+export function errorOfStatus(value: unknown, status = 500, retryAfterMs?: number): ApiError | undefined {
   if (!isObject(value) || own(value, 'kind') !== 'Status') return undefined;
   const details = own(value, 'details');
   const code = own(value, 'code');
@@ -185,7 +181,8 @@ export function retryAfterOf(response: FetchResponse): number | undefined {
 export async function errorOfResponse(request: string, response: FetchResponse): Promise<ApiError> {
   const { status } = response;
   const retryAfterMs = retryAfterOf(response);
-  const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  const type =
+    (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase().slice(0, 60) ?? '';
   const isJson = type === 'application/json' || type.endsWith('+json');
   if (isJson) {
     try {

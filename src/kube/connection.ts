@@ -1,5 +1,6 @@
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { TypedError } from '../base/errors.ts';
+import type { TlsClientOptions } from '../base/socket-client.ts';
 import {
   bearer,
   type Credentials,
@@ -24,22 +25,12 @@ import {
   selectContext,
 } from './kubeconfig.ts';
 
-/** Certificates of a connection, PEM. */
-export interface TlsConfig {
-  /** Who may have signed the server's certificate; absent = the machine's authorities. */
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-  /** The name in the server's certificate, where it is not that of the URL. */
-  readonly serverName?: string | undefined;
-  readonly insecureSkipTlsVerify: boolean;
-}
-
 /** How to reach one cluster as one user. */
 export interface ConnectionConfig extends Credentials {
   /** `http(s)://host[:port][/path]`, no slash at the end. */
   readonly server: string;
-  readonly tls: TlsConfig;
+  /** Without `ca`, the machine's authorities count. */
+  readonly tls: TlsClientOptions;
   /** Where namespaced requests go that name no namespace. */
   readonly namespace: string;
 }
@@ -83,7 +74,7 @@ export async function loadKubeconfig(effects: KubeconfigEffects, path?: string):
 }
 
 function defaultPaths(env: KubeconfigEffects['env']): readonly string[] {
-  const listed = (env['KUBECONFIG'] ?? '').split(':').filter((path) => path !== '');
+  const listed = (env['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
   if (listed.length > 0) return [...new Set(listed)];
   return env['HOME'] === undefined ? [] : [join(env['HOME'], '.kube', 'config')];
 }

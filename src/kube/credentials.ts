@@ -2,15 +2,15 @@ import type { Clock } from '../base/clock.ts';
 import { TypedError } from '../base/errors.ts';
 import { invalidKubeconfig, type KubeconfigUser } from './kubeconfig.ts';
 
-/** Request headers. */
-export type Headers = Readonly<Record<string, string>>;
+/** Headers that say who sends a request. */
+export type AuthHeaders = Readonly<Record<string, string>>;
 
 /** Who a connection is: the headers that say so. */
 export interface Credentials {
-  /** Headers for the next request; may read a file or run a program when the last ones are too old. */
-  authorize(): Promise<Headers>;
+  /** AuthHeaders for the next request; may read a file or run a program when the last ones are too old. */
+  readonly authorize: () => Promise<AuthHeaders>;
   /** The server refused `used` (401): headers that are no newer are not used again. */
-  unauthorized?(used: Headers): void;
+  readonly unauthorized?: ((used: AuthHeaders) => void) | undefined;
 }
 
 const visible = /^[\u0020-\u007e]+$/;
@@ -21,27 +21,27 @@ export function headerValue(field: string, value: string): string {
   return value;
 }
 
-export function bearer(token: string, field = 'token'): Headers {
+export function bearer(token: string, field = 'token'): AuthHeaders {
   return { authorization: `Bearer ${headerValue(field, token)}` };
 }
 
 /** The same headers for ever. */
-export function fixedCredentials(headers: Headers): Credentials {
+export function fixedCredentials(headers: AuthHeaders): Credentials {
   return { authorize: async () => headers };
 }
 
 /**
- * Headers that are made anew when they are too old or were refused. Callers that come at once share one making.
+ * AuthHeaders that are made anew when they are too old or were refused. Callers that come at once share one making.
  *
  * @param make the headers and how long they are good for, in milliseconds from now
  */
 export function renewedCredentials(
   clock: Clock,
-  make: () => Promise<{ headers: Headers; forMs: number }>,
+  make: () => Promise<{ headers: AuthHeaders; forMs: number }>,
 ): Credentials {
-  let current: { headers: Headers; until: number } | undefined;
-  let making: Promise<Headers> | undefined;
-  const renew = async (): Promise<Headers> => {
+  let current: { headers: AuthHeaders; until: number } | undefined;
+  let making: Promise<AuthHeaders> | undefined;
+  const renew = async (): Promise<AuthHeaders> => {
     try {
       const { headers, forMs } = await make();
       current = { headers, until: clock.monotonic() + forMs };
@@ -96,11 +96,10 @@ export function tokenFileCredentials(
 }
 
 /** `inner`, with `extra` headers on every request. */
-export function withHeaders(inner: Credentials, extra: Headers): Credentials {
+export function withHeaders(inner: Credentials, extra: AuthHeaders): Credentials {
   if (Object.keys(extra).length === 0) return inner;
-  const authorize = async (): Promise<Headers> => ({ ...(await inner.authorize()), ...extra });
-  if (inner.unauthorized === undefined) return { authorize };
-  return { authorize, unauthorized: (used) => inner.unauthorized?.(used) };
+  const authorize = async (): Promise<AuthHeaders> => ({ ...(await inner.authorize()), ...extra });
+  return { authorize, unauthorized: inner.unauthorized };
 }
 
 /**
@@ -109,7 +108,7 @@ export function withHeaders(inner: Credentials, extra: Headers): Credentials {
  * @throws InvalidInputError for more than one group or more than one value of an extra: those need a header that
  * is sent several times, which a Fetch cannot do
  */
-export function impersonationHeaders(user: KubeconfigUser): Headers {
+export function impersonationHeaders(user: KubeconfigUser): AuthHeaders {
   const groups = user['as-groups'];
   const extras = Object.entries(user['as-user-extra'] ?? {});
   if (user.as === undefined) {

@@ -22,6 +22,13 @@ function server(answers: Record<string, unknown>) {
   return { asked, fetch };
 }
 
+/** How a real API server tells of its core group. */
+function recordedCore(): unknown {
+  const text = readFileSync('test/conformance/cases/discovery-core-resources.json', 'utf8');
+  const { steps } = JSON.parse(text) as { steps: { expect: { body: unknown } }[] };
+  return steps[0]?.expect.body;
+}
+
 const resource = (kind: string, name: string, scope = 'Namespaced') => ({
   resource: name,
   responseKind: { group: '', version: '', kind },
@@ -101,8 +108,7 @@ describe('discovery', () => {
           { name: 'metrics.k8s.io', versions: [{ groupVersion: 'metrics.k8s.io/v1' }] },
         ],
       },
-      '/api/v1': JSON.parse(readFileSync('test/conformance/cases/discovery-core-resources.json', 'utf8'))
-        .steps[0].expect.body,
+      '/api/v1': recordedCore(),
       '/apis/x.io/v1': {
         groupVersion: 'x.io/v1',
         resources: [

@@ -122,8 +122,7 @@ async function discoverRoot(client: Pick<RestClient, 'raw'>, path: string): Prom
     throw error;
   }
   if (answer.kind === 'APIGroupDiscoveryList') return fromAggregated(answer);
-  const versions =
-    answer.kind === 'APIVersions' ? answer.versions : answer.groups.flatMap(preferredFirst);
+  const versions = answer.kind === 'APIVersions' ? answer.versions : answer.groups.flatMap(preferredFirst);
   return discoverVersions(client, path, versions);
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { TypedError } from '../base/errors.ts';
 import { parseTime } from '../base/time.ts';
-import { bearer, type Credentials, type Headers, renewedCredentials } from './credentials.ts';
+import { bearer, type Credentials, type AuthHeaders, renewedCredentials } from './credentials.ts';
 import { invalidKubeconfig, type KubeconfigCluster, type KubeconfigExec, quoteName } from './kubeconfig.ts';
 
 /**
@@ -124,7 +124,7 @@ function parseCredential(
   apiVersion: string,
   stdout: string,
   clock: Clock,
-): { headers: Headers; forMs: number } {
+): { headers: AuthHeaders; forMs: number } {
   const credential = credentialSchema.safeParse(
     stdout.length > longestAnswer ? undefined : parseJson(stdout),
   );

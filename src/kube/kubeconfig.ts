@@ -3,7 +3,7 @@ import { LineCounter, parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import { InvalidInputError } from '../base/errors.ts';
 
-const longestBytes = 4 * 1024 * 1024;
+const longestText = 4 * 1024 * 1024;
 /** Aliases multiply: a few lines could otherwise expand to gigabytes. */
 const mostAliases = 100;
 
@@ -21,8 +21,8 @@ const list = <T extends z.ZodType>(item: T) =>
     .array(item)
     .nullish()
     .transform((items) => items ?? []);
-const named = <K extends string, T extends z.ZodType>(key: K, value: T) =>
-  list(z.object({ name: z.string(), [key]: value } as { name: z.ZodString } & Record<K, T>));
+/** An entry may be there without its value. */
+const orEmpty = <T extends z.ZodType>(value: T) => z.preprocess((raw) => raw ?? {}, value);
 
 const clusterSchema = z.object({
   server: text,
@@ -32,7 +32,7 @@ const clusterSchema = z.object({
   'certificate-authority-data': text,
   'proxy-url': text,
   'disable-compression': flag,
-  extensions: list(z.object({ name: z.string(), extension: z.unknown() })),
+  extensions: list(z.object({ name: z.string(), extension: z.unknown().optional() })),
 });
 
 const execSchema = z.object({
@@ -58,7 +58,7 @@ const userSchema = z.object({
   'as-uid': text,
   'as-groups': list(z.string()),
   'as-user-extra': z.record(z.string(), z.array(z.string())).nullish(),
-  'auth-provider': z.unknown(),
+  'auth-provider': z.unknown().optional(),
   exec: execSchema.nullish(),
 });
 
@@ -66,15 +66,15 @@ const contextSchema = z.object({ cluster: text, user: text, namespace: text });
 
 const kubeconfigSchema = z.object({
   'current-context': text,
-  clusters: named('cluster', clusterSchema),
-  users: named('user', userSchema),
-  contexts: named('context', contextSchema),
+  clusters: list(z.object({ name: z.string(), cluster: orEmpty(clusterSchema) })),
+  users: list(z.object({ name: z.string(), user: orEmpty(userSchema) })),
+  contexts: list(z.object({ name: z.string(), context: orEmpty(contextSchema) })),
 });
 
 /** Entries of a kubeconfig, with the field names of the file. */
 export type KubeconfigCluster = z.infer<typeof clusterSchema>;
 export type KubeconfigUser = z.infer<typeof userSchema>;
-export type KubeconfigContext = z.infer<typeof contextSchema>;
+type KubeconfigContext = z.infer<typeof contextSchema>;
 export type KubeconfigExec = z.infer<typeof execSchema>;
 
 export interface Kubeconfig {
@@ -117,7 +117,8 @@ export function parseKubeconfig(content: string, source = 'kubeconfig'): Kubecon
 }
 
 function parseYaml(content: string, source: string): unknown {
-  if (content.length > longestBytes) throw invalidKubeconfig(`${source}: longer than ${longestBytes} bytes`);
+  if (content.length > longestText)
+    throw invalidKubeconfig(`${source}: longer than ${longestText} characters`);
   const lines = new LineCounter();
   try {
     // Pretty errors quote the text around the mistake, which may be a key.
@@ -286,7 +287,7 @@ export function formatKubeconfig(
   entries: readonly KubeconfigEntry[],
   current: string | undefined = entries[0]?.name,
 ): string {
-  return stringify({
+  const document = {
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': current ?? '',
@@ -310,7 +311,9 @@ export function formatKubeconfig(
         token,
       },
     })),
-  });
+  };
+  // kubectl reads YAML 1.1, where a bare `yes` is true.
+  return stringify(document, { compat: 'yaml-1.1', lineWidth: 0 });
 }
 
 function base64Of(pem: string | undefined): string | undefined {

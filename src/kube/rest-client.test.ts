@@ -269,7 +269,7 @@ describe('the shape of a request', () => {
     }
     await expect(resource.delete({ name: 'c' })).rejects.toThrow(InvalidInputError);
     await expect(resource.deleteCollection()).rejects.toThrow(InvalidInputError);
-    expect(() => resource.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: {} })).toThrow(
+    await expect(resource.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: {} })).rejects.toThrow(
       InvalidInputError,
     );
     expect(sent).toEqual([]);

@@ -10,7 +10,7 @@ import {
   type WebSocketConnection,
 } from '../base/fetch.ts';
 import { ApiError, errorOfResponse } from './api-error.ts';
-import { type Credentials, fixedCredentials, type Headers } from './credentials.ts';
+import { type Credentials, fixedCredentials, type AuthHeaders } from './credentials.ts';
 import type { TokenBucket } from './token-bucket.ts';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -151,8 +151,8 @@ export class RestTransport {
     until: number | undefined,
   ): Promise<FetchResponse> {
     const { clock, bucket } = this.#options;
-    const repeats = { broken: request.method === 'GET' && until !== undefined, refused: false };
-    repeats.refused = repeats.broken;
+    const repeatable = request.method === 'GET' && until !== undefined;
+    const repeats = { broken: repeatable, refused: repeatable };
     for (let tries = 1; ; tries += 1) {
       await bucket?.take(signal);
       const used = await orAbort(this.#credentials.authorize(), signal);
@@ -173,14 +173,14 @@ export class RestTransport {
         repeats.refused = false;
         continue;
       }
-      const waitMs = request.method === 'GET' ? waitBeforeRepeat(error, response) : undefined;
+      const waitMs = repeatable ? waitBeforeRepeat(error, response) : undefined;
       const inTime = waitMs !== undefined && until !== undefined && clock.monotonic() + waitMs < until;
       if (!inTime || tries >= mostTries) throw error;
       await clock.sleep(waitMs, signal);
     }
   }
 
-  #fetch(request: RestRequest, used: Headers, signal: AbortSignal): Promise<FetchResponse> {
+  #fetch(request: RestRequest, used: AuthHeaders, signal: AbortSignal): Promise<FetchResponse> {
     if (signal.aborted) throw abortError(signal);
     const headers: Record<string, string> = {
       accept: request.accept ?? 'application/json',

@@ -64,13 +64,15 @@ export function mapped<T extends KubeObject>(
     synced: (signal) => store.synced(signal),
     subscribe: (enqueue, onError) =>
       store.subscribe((event) => {
+        const keys = new Set<string>();
         for (const object of event.type === 'modified' ? [event.old, event.object] : [event.object]) {
           try {
-            for (const key of map(object, event)) enqueue(key);
+            for (const key of map(object, event)) keys.add(key);
           } catch (error) {
             onError(error);
           }
         }
+        for (const key of keys) enqueue(key);
       }),
   };
 }

@@ -24,11 +24,6 @@ export interface WorkQueueOptions {
   readonly maxDelayMs?: number | undefined;
 }
 
-interface Getter {
-  readonly resolve: (key: string) => void;
-  readonly reject: (error: CancelledError) => void;
-}
-
 /**
  * Keys that have work to do, in client-go's semantics:
  *
@@ -55,7 +50,8 @@ export class WorkQueue {
   /** In order, from `#head` on. */
   #ready: string[] = [];
   #head = 0;
-  readonly #getters = new Set<Getter>();
+  /** What wakes those who wait for a key. */
+  readonly #getters = new Set<() => void>();
 
   readonly #planned = new WakeTimes();
   #alarm: { readonly at: number; readonly cancel: AbortController } | undefined;
@@ -140,30 +136,26 @@ export class WorkQueue {
    * Waits for a key to work on. Whoever gets one must call {@link done} with it.
    * @throws CancelledError when `signal` aborts, or nothing more can come
    */
-  get(signal?: AbortSignal): Promise<string> {
-    if (signal?.aborted) return Promise.reject(new CancelledError('no more keys wanted', signal.reason));
-    const key = this.#take();
-    if (key !== undefined) return Promise.resolve(key);
-    if (this.#isFinished()) return Promise.reject(new CancelledError('the queue is shut down'));
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#getters.delete(getter);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const onAbort = (): void => getter.reject(new CancelledError('no more keys wanted', signal?.reason));
-      const getter: Getter = {
-        resolve: (next) => {
-          leave();
-          resolve(next);
-        },
-        reject: (error) => {
-          leave();
-          reject(error);
-        },
-      };
-      this.#getters.add(getter);
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+  async get(signal?: AbortSignal): Promise<string> {
+    while (!this.#isFinished()) {
+      if (signal?.aborted) {
+        // We may have been woken for a key.
+        this.#wakeGetter();
+        throw new CancelledError('no more keys wanted', signal.reason);
+      }
+      const key = this.#take();
+      if (key !== undefined) return key;
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          this.#getters.delete(wake);
+          signal?.removeEventListener('abort', wake);
+          resolve();
+        };
+        this.#getters.add(wake);
+        signal?.addEventListener('abort', wake, { once: true });
+      });
+    }
+    throw new CancelledError('the queue is shut down');
   }
 
   /** The work on `key` has ended, well or not. */
@@ -199,13 +191,17 @@ export class WorkQueue {
 
   #makeReady(key: string): void {
     this.#ready.push(key);
-    const [getter] = this.#getters;
-    if (getter === undefined) {
-      this.#reportDepth();
-      return;
-    }
-    const next = this.#take();
-    if (next !== undefined) getter.resolve(next);
+    this.#reportDepth();
+    this.#wakeGetter();
+  }
+
+  /**
+   * Getters are woken, not handed the key: it stays in the queue until one of them has its turn, so that a burst of
+   * events in one turn makes for one piece of work.
+   */
+  #wakeGetter(): void {
+    const [wake] = this.#getters;
+    if (this.length > 0) wake?.();
   }
 
   #take(): string | undefined {
@@ -262,7 +258,7 @@ export class WorkQueue {
 
   #settle(): void {
     if (!this.#isFinished()) return;
-    for (const getter of this.#getters) getter.reject(new CancelledError('the queue is shut down'));
+    for (const wake of this.#getters) wake();
     if (this.#processing.size === 0) this.#drained.resolve();
   }
 }

@@ -65,6 +65,7 @@ class ValidateWalk {
       if (shape === undefined) this.#problem('field not declared in schema');
       else this.validate(value[name] ?? null, shape);
       this.#path.pop();
+      if (shape === undefined) return;
     }
   }
 

@@ -64,15 +64,33 @@ export interface ResourceDefinition {
   readonly storageVersion: string;
   /** Whole object, `metadata` included. Unknown fields are pruned by it, managed fields and patches merge by it. */
   readonly schema: Schema;
-  /** Built-in kinds take strategic merge patches; custom resources answer 415. */
-  readonly strategicMergePatch: boolean;
+  /**
+   * Custom resources are free-form JSON that the schema validates (422); they take no strategic merge patch, and items
+   * of lists carry their kind. Built-in kinds are decoded into fixed types first: a value of another type is a 400,
+   * null and empty maps and lists mean absent.
+   */
+  readonly custom: boolean;
+  /** A PUT without `resourceVersion` overwrites whatever is there; otherwise it is refused. */
+  readonly unconditionalUpdate: boolean;
+  /** A PUT of an object that does not exist creates it. */
+  readonly createOnUpdate: boolean;
+  /**
+   * Between this version and the stored one, where more differs than `apiVersion` (events). Pure; `apiVersion` is set by
+   * the caller.
+   */
+  readonly conversion?:
+    | {
+        readonly fromStored: (object: JsonObject) => JsonObject;
+        readonly toStored: (object: JsonObject) => JsonObject;
+      }
+    | undefined;
   readonly status: boolean;
   readonly scale?: ScaleMapping | undefined;
   /**
-   * `spec`: `metadata.generation` starts at 1 and rises when anything but metadata and status changes.
-   * `none`: the kind has no generation.
+   * `spec`: `metadata.generation` starts at 1 and rises when anything but metadata and status changes;
+   * `specAndAnnotations`: with the annotations as well (Deployments). `none`: the kind has no generation.
    */
-  readonly generation: 'spec' | 'none';
+  readonly generation: 'spec' | 'specAndAnnotations' | 'none';
   /** Problems of `metadata.name`; for `generateName` the prefix is checked with a suffix added. */
   readonly validateName: (name: string) => readonly string[];
   /** Fills in defaults. Runs on every write, on reads of objects stored before a schema change, and on dry runs. */
@@ -97,18 +115,24 @@ export interface ResourceDefinition {
   /** `Warning` headers for a write. */
   readonly warnings?: ((object: JsonObject, old: JsonObject | undefined) => readonly string[]) | undefined;
   /** Field selectors beside metadata.name and metadata.namespace, with the object's values. */
-  readonly selectableFields?: {
-    readonly names: readonly string[];
-    readonly of: (object: JsonObject) => Readonly<Record<string, string>>;
-  };
+  readonly selectableFields?:
+    | {
+        readonly names: readonly string[];
+        readonly of: (object: JsonObject) => Readonly<Record<string, string>>;
+      }
+    | undefined;
   /** Columns after Name; without any, a Table has Name and Age (Created At for custom resources). */
   readonly columns?: readonly TableColumn[] | undefined;
   /** Cells of one row, in the order of Name + `columns`. @param nowMs for ages, wall time in milliseconds */
   readonly cells?: ((object: JsonObject, nowMs: number) => Json[]) | undefined;
   /** Seconds that a deleted object stays with a deletionTimestamp (pods); undefined: it goes at once. */
   readonly gracePeriodSeconds?: ((object: JsonObject, asked: number | undefined) => number) | undefined;
+  /** Whether something beside `metadata.finalizers` keeps a deleted object (a namespace: `spec.finalizers`). */
+  readonly isHeld?: ((object: JsonObject) => boolean) | undefined;
+  /** Changes an object that a DELETE marks and that stays for now (a namespace: its phase). */
+  readonly prepareForDelete?: ((object: JsonObject) => void) | undefined;
   /** What a DELETE answers with: the object (pods, services, ...) or a Status. */
   readonly deleteAnswer: 'object' | 'status';
   /** Default of `propagationPolicy`; `background` unless the kind is older than that rule. */
-  readonly defaultPropagation?: 'Background' | 'Orphan';
+  readonly defaultPropagation?: 'Background' | 'Orphan' | undefined;
 }

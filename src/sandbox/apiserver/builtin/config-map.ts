@@ -1,0 +1,54 @@
+import type { FieldError } from '../../../machinery/field-errors.ts';
+import { FieldPath, duplicateValue, forbidden, invalidValue, tooLong } from '../../../machinery/field-errors.ts';
+import type { JsonObject } from '../../../machinery/json.ts';
+import { isObject, jsonEqual, own } from '../../../machinery/json.ts';
+import { validateConfigMapKey } from '../../../machinery/names.ts';
+import { defineBuiltIn } from './define.ts';
+
+const maxBytes = 1024 * 1024;
+
+export const configMap = defineBuiltIn({
+  kind: { group: '', version: 'v1', resource: 'configmaps', kind: 'ConfigMap', namespaced: true },
+  schema: 'io.k8s.api.core.v1.ConfigMap',
+  shortNames: ['cm'],
+  validate: (object, old) => [...validateKeys(object), ...(old === undefined ? [] : validateFrozen(object, old))],
+  columns: [
+    { name: 'Data', type: 'string', description: '', priority: 0 },
+    { name: 'Age', type: 'string', description: '', priority: 0 },
+  ],
+});
+
+function mapOf(object: JsonObject, field: string): JsonObject {
+  const value = own(object, field);
+  return isObject(value) ? value : {};
+}
+
+function validateKeys(object: JsonObject): FieldError[] {
+  const errors: FieldError[] = [];
+  const data = mapOf(object, 'data');
+  const binaryData = mapOf(object, 'binaryData');
+  let size = 0;
+  for (const [field, map] of [
+    ['data', data],
+    ['binaryData', binaryData],
+  ] as const) {
+    for (const [key, value] of Object.entries(map)) {
+      const path = new FieldPath(field).key(key);
+      for (const problem of validateConfigMapKey(key)) errors.push(invalidValue(path, key, problem));
+      if (field === 'data' && Object.hasOwn(binaryData, key)) errors.push(duplicateValue(path, key));
+      size += Buffer.byteLength(String(value), field === 'data' ? 'utf8' : 'base64');
+    }
+  }
+  return size > maxBytes ? [...errors, tooLong('', maxBytes)] : errors;
+}
+
+function validateFrozen(object: JsonObject, old: JsonObject): FieldError[] {
+  if (old['immutable'] !== true) return [];
+  const frozen = 'field is immutable when `immutable` is set';
+  const errors: FieldError[] = [];
+  if (object['immutable'] !== true) errors.push(forbidden('immutable', frozen));
+  for (const field of ['data', 'binaryData']) {
+    if (!jsonEqual(mapOf(object, field), mapOf(old, field))) errors.push(forbidden(field, frozen));
+  }
+  return errors;
+}
