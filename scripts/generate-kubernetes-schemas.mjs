@@ -1,8 +1,11 @@
 // Writes src/sandbox/apiserver/openapi/kubernetes.generated.json: the published schemas of every built-in kind that the
-// embedded API server has, and of all that they refer to.
+// embedded API server has, and of all that they refer to; and what the schemas do not tell: which fields Go leaves out of
+// its JSON when they are zero (`omitempty` without a pointer), and which it always writes.
 //
-//   node scripts/generate-kubernetes-schemas.mjs PATH_OF_A_KUBERNETES_SOURCE_CHECKOUT
-import { readFileSync, writeFileSync } from 'node:fs';
+//   node scripts/generate-kubernetes-schemas.mjs KUBERNETES_CHECKOUT [K8S_IO_API [K8S_IO_APIMACHINERY]]
+//
+// The latter two are for checkouts without a staging folder, such as those of the Go module cache.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const prefix = '#/components/schemas/';
@@ -98,8 +101,61 @@ function rootNames(schemas, wanted, document) {
   });
 }
 
-const [checkout] = process.argv.slice(2);
-if (checkout === undefined) throw new Error('usage: generate-kubernetes-schemas.mjs KUBERNETES_CHECKOUT');
+/** Struct → its fields, of one Go file. */
+function goStructs(file) {
+  const structs = new Map();
+  for (const [, name, body] of readFileSync(file, 'utf8').matchAll(/^type (\w+) struct \{$(.*?)^\}$/gms)) {
+    const fields = [...body.matchAll(/^\t(?:(\w+)\s+)?(\S+)\s+`json:"([^"]*)"/gm)];
+    structs.set(
+      name,
+      fields.map(([, , type, tag]) => ({ type, tag })),
+    );
+  }
+  return structs;
+}
+
+function omittedWhenZero(structs, name, schema) {
+  return (structs.get(name) ?? []).flatMap(({ type, tag }) => {
+    if (tag === ',inline') return omittedWhenZero(structs, type.replace(/^.*\./, ''), schema);
+    const [field, ...options] = tag.split(',');
+    const isScalar = ['boolean', 'integer', 'number', 'string'].includes(schema.properties?.[field]?.type);
+    const isPlain = !/^[*[]|^map\[/.test(type);
+    return isScalar && isPlain && options.includes('omitempty') ? [field] : [];
+  });
+}
+
+/** Where the Go types of a schema are, `io.k8s.api.core.v1.Pod`. */
+function goFile(name, api, apimachinery) {
+  const [, module, path] = /^io\.k8s\.(api|apimachinery)\.(.*)\.\w+$/.exec(name) ?? [];
+  if (module === undefined) return undefined;
+  return join(module === 'api' ? api : apimachinery, path.replaceAll('.', '/'), 'types.go');
+}
+
+function allOmittedWhenZero(schemas, api, apimachinery) {
+  const files = new Map();
+  const result = {};
+  for (const [name, schema] of Object.entries(schemas)) {
+    const file = goFile(name, api, apimachinery);
+    if (file === undefined || !existsSync(file)) continue;
+    if (!files.has(file)) files.set(file, goStructs(file));
+    const fields = omittedWhenZero(files.get(file), name.replace(/^.*\./, ''), schema);
+    if (fields.length > 0) result[name] = fields;
+  }
+  return result;
+}
+
+/** Apart, because a default stands beside the reference to a type and is lost when that is followed. */
+function allDefaults(schemas) {
+  const result = {};
+  for (const [name, schema] of Object.entries(schemas)) {
+    const fields = Object.entries(schema.properties ?? {}).filter(([, property]) => property.default !== undefined);
+    if (fields.length > 0) result[name] = Object.fromEntries(fields.map(([field, property]) => [field, property.default]));
+  }
+  return result;
+}
+
+const [checkout, api = join(checkout, 'staging/src/k8s.io/api'), apimachinery = join(api, '../apimachinery')] =
+  process.argv.slice(2);
 const collected = {};
 for (const [document, wanted] of Object.entries(kinds)) {
   const schemas = read(checkout, document);
@@ -111,5 +167,7 @@ const key = 'x-kubernetes-group-version-kind';
 for (const schema of Object.values(collected)) {
   if (schema[key] !== undefined) schema[key] = schema[key].filter(isServed);
 }
-const sorted = Object.fromEntries(Object.entries(collected).sort(([a], [b]) => (a < b ? -1 : 1)));
-writeFileSync(output, `${JSON.stringify({ components: { schemas: sorted } })}\n`);
+const schemas = Object.fromEntries(Object.entries(collected).sort(([a], [b]) => (a < b ? -1 : 1)));
+const omitted = allOmittedWhenZero(schemas, api, apimachinery);
+const defaults = allDefaults(schemas);
+writeFileSync(output, `${JSON.stringify({ components: { schemas }, omittedWhenZero: omitted, defaults })}\n`);

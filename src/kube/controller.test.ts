@@ -2,7 +2,7 @@ import { Registry } from '@prometheus-io/client';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '../base/clock.ts';
-import { CancelledError, type NextStep, TypedError } from '../base/errors.ts';
+import { type NextStep, TypedError } from '../base/errors.ts';
 import { FetchError } from '../base/fetch.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { seededRandom } from '../base/random.ts';
@@ -105,6 +105,37 @@ describe('a controller', () => {
     controller.enqueue('x');
     await clock.advance(600_000);
     expect(at.map((time) => Math.round((time - at[0]!) / 1_000))).toEqual([0, 60, 120]);
+    stop.abort();
+  });
+
+  test('leaves the event loop time between turns that are wanted at once', async () => {
+    let calls = 0;
+    const { clock, controller, stop } = setUp(async () => {
+      calls += 1;
+      return calls < 1_000 ? { requeueAfterMs: 0 } : undefined;
+    });
+    void controller.run(stop.signal);
+    controller.enqueue('x');
+    await clock.advance(100);
+    expect(calls).toBeGreaterThan(50);
+    expect(calls).toBeLessThanOrEqual(101);
+    stop.abort();
+  });
+
+  test('reports a stall again after a success', async () => {
+    let calls = 0;
+    const { clock, controller, lines, stop } = setUp(async () => {
+      calls += 1;
+      if (calls !== 3) throw failure('stalled');
+    });
+    void controller.run(stop.signal);
+    const errors: number[] = [];
+    for (let i = 0; i < 4; i += 1) {
+      controller.enqueue('x');
+      await clock.advance(1_000);
+      errors.push(lines.filter((text) => text.startsWith('error')).length);
+    }
+    expect(errors).toEqual([1, 1, 1, 2]);
     stop.abort();
   });
 
@@ -214,7 +245,7 @@ describe('a controller', () => {
         await clock.sleep(3_600_000, signal).catch(() => {});
         await clock.sleep(1_000);
         ended += 1;
-        throw new CancelledError();
+        throw new RangeError('of no interest any more');
       },
       { concurrency: 2, stopTimeoutMs: 5_000, timeoutMs: 7_200_000 },
     );
@@ -227,6 +258,7 @@ describe('a controller', () => {
     expect(clock.monotonic() - before).toBe(5_000);
     expect(ended).toBe(1);
     expect(lines).toContain('warn: stopped without waiting any longer');
+    expect(lines).not.toContain('warn: reconcile failed; it will be retried');
   });
 
   test('is measured under the names that controller-runtime uses', async () => {

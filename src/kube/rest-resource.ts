@@ -131,7 +131,10 @@ export class RestResource<T extends KubeObject> implements ResourceClient<T> {
     const longestMs = timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000 + watchGraceMs;
     return this.#transport.stream(
       request,
-      (response) => eventsOf<T>(response.jsonLines(), labelOf(request)),
+      (response) => {
+        options.onOpen?.();
+        return eventsOf<T>(response.jsonLines(), labelOf(request));
+      },
       longestMs,
     );
   }

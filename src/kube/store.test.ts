@@ -168,6 +168,18 @@ describe('a store', () => {
     stop.abort();
   });
 
+  test('reconnects at once after a short watch that brought something', async () => {
+    const { clock, server, store, told, stop } = setUp();
+    scripted(server, async function* (options, attempt) {
+      if (attempt < 5) yield { type: 'ADDED', object: model(`a${attempt}`, String(101 + attempt)) };
+      else await forever(clock, options);
+    });
+    void store.run(stop.signal);
+    await clock.advance(100);
+    expect(told.length).toBe(5);
+    stop.abort();
+  });
+
   test('backs off longer and longer from an unreachable server, says since when and why, and starts afresh', async () => {
     const { clock, server, store, stop } = setUp();
     const told: [boolean, string | undefined][] = [];
@@ -245,6 +257,9 @@ describe('a store', () => {
     void store.run(stop.signal);
     await clock.advance(800_000);
     expect(attempts).toEqual([0, 90_000, 690_000]);
+    // Unavailable, but not unreachable.
+    expect(store.status.connected).toBe(false);
+    expect(clock.now() - store.status.lastContact!).toBe(110_000);
     stop.abort();
   });
 

@@ -13,9 +13,9 @@ export function goText(value: Json): string {
   return `map[${entries.join(' ')}]`;
 }
 
-/** What `fmt` prints for the type of a decoded JSON value. */
+/** What `fmt` prints for the type of a decoded JSON value with `%s`. */
 export function goType(value: Json): string {
-  if (value === null) return '<nil>';
+  if (value === null) return '%!s(<nil>)';
   if (Array.isArray(value)) return '[]interface {}';
   switch (typeof value) {
     case 'object':

@@ -1,3 +1,4 @@
+import { goText } from './go-text.ts';
 import { isObject, jsonClone, jsonEqual, own, setOwn, type Json, type JsonObject } from './json.ts';
 import { boundDepth, PatchError } from './patch-error.ts';
 
@@ -72,7 +73,9 @@ function apply(state: State, operation: JsonObject): void {
     case 'add': {
       const path = pointer(operation, 'path', op, missing);
       const place = find(state.root, path, `${op} operation does not apply: doc is missing path: "${path}"`);
-      within(`error in add for path: '${path}'`, () => add(place, jsonClone(own(operation, 'value') ?? null)));
+      within(`error in add for path: '${path}'`, () =>
+        add(place, jsonClone(own(operation, 'value') ?? null)),
+      );
       return;
     }
     case 'remove': {
@@ -94,7 +97,7 @@ function apply(state: State, operation: JsonObject): void {
       test(state, operation);
       return;
     default:
-      throw invalid(`Unexpected kind: ${String(op)}`);
+      throw invalid(`Unexpected kind: ${goText(op)}`);
   }
 }
 

@@ -20,16 +20,19 @@ function merge(target: Json, patch: Json): Json {
   // The server hands a list that replaces an object through as it is.
   if (!isObject(patch)) return isObject(target) ? jsonClone(patch) : withoutNulls(patch);
   if (!isObject(target)) return withoutNulls(patch);
-  const merged = jsonClone(target);
+  const merged: JsonObject = {};
+  for (const [key, value] of Object.entries(target)) {
+    const change = own(patch, key);
+    if (change !== null) setOwn(merged, key, change === undefined ? jsonClone(value) : merge(value, change));
+  }
   for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete merged[key];
-    else setOwn(merged, key, merge(own(target, key) ?? null, value));
+    if (value !== null && !Object.hasOwn(target, key)) setOwn(merged, key, withoutNulls(value));
   }
   return merged;
 }
 
 /** A copy without null members; null items of lists stay. */
-function withoutNulls(value: Json): Json {
+export function withoutNulls(value: Json): Json {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (!isObject(value)) return value;
   const kept: JsonObject = {};
@@ -58,9 +61,12 @@ function difference(from: JsonObject, to: JsonObject): JsonObject {
   }
   for (const [key, value] of Object.entries(to)) {
     const before = own(from, key);
-    if (jsonEqual(before, value)) continue;
-    const change = isObject(before) && isObject(value) ? difference(before, value) : jsonClone(value);
-    setOwn(patch, key, change);
+    if (isObject(before) && isObject(value)) {
+      const change = difference(before, value);
+      if (Object.keys(change).length > 0) setOwn(patch, key, change);
+    } else if (!jsonEqual(before, value)) {
+      setOwn(patch, key, jsonClone(value));
+    }
   }
   return patch;
 }

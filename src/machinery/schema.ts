@@ -85,7 +85,7 @@ export function linkSchemas(components: { [name: string]: Schema }): { [name: st
       const target = components[ref.slice(refPrefix.length)];
       if (!ref.startsWith(refPrefix) || target === undefined)
         throw new Error(`unknown schema reference ${ref}`);
-      return link(target);
+      return link(withExtensions(target, schema));
     }
     if (seen.has(schema)) return schema;
     seen.add(schema);
@@ -94,6 +94,12 @@ export function linkSchemas(components: { [name: string]: Schema }): { [name: st
   };
   for (const [name, schema] of Object.entries(components)) components[name] = link(schema);
   return components;
+}
+
+/** `target`, where the wrapper says nothing of its own about merging (`x-kubernetes-patch-strategy` of one field). */
+function withExtensions(target: Schema, wrapper: Schema): Schema {
+  const extensions = Object.entries(wrapper).filter(([key]) => key.startsWith('x-kubernetes-'));
+  return extensions.length === 0 ? target : { ...target, ...Object.fromEntries(extensions) };
 }
 
 function linkChildren(schema: Schema, link: (child: Schema) => Schema): void {

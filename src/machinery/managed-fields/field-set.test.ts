@@ -39,7 +39,11 @@ function isBelow(path: string, parent: string): boolean {
 
 describe('path elements', () => {
   test('reading what was written gives the same', () => {
-    fc.assert(fc.property(anyElement, (e) => expect(parsePathElement(e)).toBe(e)));
+    fc.assert(
+      fc.property(anyElement, (element) => {
+        expect(parsePathElement(element)).toBe(element);
+      }),
+    );
   });
 
   test('are ordered totally: fields, keys, values, indexes', () => {

@@ -23,12 +23,14 @@ interface WriteOptions {
   readonly subresource?: string | undefined;
   /** Fields that this endpoint resets to their live value: writing them gives no ownership. */
   readonly resetFields?: FieldSet | undefined;
+  /** What a create is compared with: see `emptyObject`. Absent for custom resources. */
+  readonly empty?: JsonObject | undefined;
   /** RFC 3339, whole seconds. */
   readonly now: string;
 }
 
 export interface ApplyOptions extends WriteOptions {
-  /** The stored object; undefined for a create. One without a uid is an empty object of the kind. */
+  /** The stored object; undefined for a create. */
   readonly live: JsonObject | undefined;
   readonly applied: JsonObject;
   readonly force?: boolean | undefined;
@@ -123,7 +125,7 @@ function ownersOfLive(live: JsonObject): FieldOwners {
 }
 
 export interface UpdateOptions extends WriteOptions {
-  /** The stored object; undefined for a create. One without a uid is an empty object of the kind. */
+  /** The stored object; undefined for a create. */
   readonly before: JsonObject | undefined;
   /** What is about to be stored, with defaults; its `managedFields`, if it has them, replace those of `before`. */
   readonly after: JsonObject;
@@ -142,7 +144,7 @@ export interface UpdateOptions extends WriteOptions {
  * @throws InvalidInputError where `after` is nested too deeply or names no apiVersion
  */
 export function trackUpdate(options: UpdateOptions): JsonObject {
-  const { before = {}, after } = options;
+  const { before = options.empty ?? {}, after } = options;
   checkDepth(after);
   const writer = writerOf(options, after);
   const decoded = decodeOrEmpty(own(metadataOf(before), 'managedFields'));

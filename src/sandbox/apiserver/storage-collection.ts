@@ -31,7 +31,7 @@ export class Collection {
   /** Watchers by what they can see: `*`, a namespace with a slash behind, or the key of one object. */
   readonly #watchers = new Map<string, Set<Watcher>>();
 
-  /** @param revision of the time at which the collection, still empty, begins */
+  /** @param revision since which it is known to have been empty */
   constructor(revision: number, limits: LogLimits) {
     this.#oldest = revision;
     this.#limits = limits;

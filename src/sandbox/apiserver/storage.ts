@@ -53,9 +53,11 @@ export class Storage {
   readonly #listeners = new Set<(change: Change) => void>();
   readonly #limits: { readonly count: number; readonly ageMs: number; readonly now: () => number };
   #revision = firstRevision;
+  /** The log of some collection is gone up to here. */
+  #forgotten = firstRevision;
 
   constructor(options: StorageOptions) {
-    const { logCount = 10_000, logAgeMs = 10 * 60_000, now } = options;
+    const { logCount = 5_000, logAgeMs = 10 * 60_000, now } = options;
     this.#limits = { count: logCount, ageMs: logAgeMs, now };
   }
 
@@ -94,6 +96,7 @@ export class Storage {
     for (const object of collection.list(undefined)) this.delete(storageKey, object);
     collection.end();
     this.#collections.delete(storageKey);
+    this.#forgotten = this.#revision;
   }
 
   /** How many objects of a kind there are. */
@@ -135,7 +138,7 @@ export class Storage {
   #collection(storageKey: string): Collection {
     let collection = this.#collections.get(storageKey);
     if (collection === undefined) {
-      collection = new Collection(this.#revision, this.#limits);
+      collection = new Collection(this.#forgotten, this.#limits);
       this.#collections.set(storageKey, collection);
     }
     return collection;

@@ -1,0 +1,200 @@
+import { InvalidInputError } from '../base/errors.ts';
+import { isObject, jsonEqual, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
+import { fieldElement, type PathElement, valueElement } from '../machinery/managed-fields/field-path.ts';
+import { FieldSet } from '../machinery/managed-fields/field-set.ts';
+import { decodeOwners, type FieldOwners, ownerId } from '../machinery/managed-fields/owners.ts';
+import { createMergePatch, withoutNulls } from '../machinery/merge-patch.ts';
+import { asJson, type KubeObject } from '../machinery/object.ts';
+import type { ApplyOptions, ResourceClient, WriteOptions } from './resource-client.ts';
+
+/** What became of a write that is made only where it makes a difference. */
+export interface Written<T> {
+  /** Whether the server has a new version of the object. */
+  readonly changed: boolean;
+  /** As the server has it. */
+  readonly object: T;
+}
+
+/**
+ * Server-side apply, without a request where {@link needsApply} sees that it would change nothing.
+ *
+ * @param live the object as cached, with its managedFields; undefined if there is none
+ * @param desired all that `fieldManager` wants to own; no `status`
+ */
+export async function applyIfChanged<T extends KubeObject>(
+  client: ResourceClient<T>,
+  live: T | undefined,
+  desired: T,
+  options: ApplyOptions & { readonly fieldManager: string },
+): Promise<Written<T>> {
+  if (live !== undefined && !needsApply(live, desired, options.fieldManager, options.subresource)) {
+    return { changed: false, object: live };
+  }
+  const object = await client.apply(desired, options);
+  return { changed: live?.metadata.resourceVersion !== object.metadata.resourceVersion, object };
+}
+
+/**
+ * Whether a server-side apply of `desired` could change `live`: a value, an owner, or a field that the manager
+ * owns and no longer wants. Knows no schema, and says yes where that would be needed to tell: to empty lists of
+ * sets and maps, to values that the server writes in another way (`1000m`), to lists in another order, and always where
+ * `live` comes without managedFields (a cache may drop them).
+ */
+export function needsApply(
+  live: KubeObject,
+  desired: KubeObject,
+  fieldManager: string,
+  subresource?: string,
+): boolean {
+  const { apiVersion } = desired;
+  const owners = ownersOf(live);
+  const mine = owners.get(
+    ownerId({ manager: fieldManager, operation: 'Apply', apiVersion, subresource: subresource || undefined }),
+  );
+  if (mine === undefined || mine.apiVersion !== apiVersion || live.apiVersion !== apiVersion) return true;
+  if (!meetsPreconditions(live, desired)) return true;
+  let everyones = FieldSet.empty;
+  for (const { fields } of owners.values()) everyones = everyones.union(fields);
+  return !isCovered(appliedFields(desired), asJson(live), mine.fields, everyones);
+}
+
+function ownersOf(live: KubeObject): FieldOwners {
+  try {
+    return decodeOwners(own(asJson(live).metadata as JsonObject, 'managedFields'));
+  } catch (error) {
+    if (error instanceof InvalidInputError) return new Map();
+    throw error;
+  }
+}
+
+/** What `desired` demands of the object, and the server would refuse otherwise. */
+function meetsPreconditions(live: KubeObject, desired: KubeObject): boolean {
+  const { uid, resourceVersion } = desired.metadata;
+  const isSame = uid === undefined || uid === live.metadata.uid;
+  return isSame && (resourceVersion === undefined || resourceVersion === live.metadata.resourceVersion);
+}
+
+/** Source: stripSet of k8s.io/apimachinery/pkg/util/managedfields/internal/stripmeta.go. */
+const neverOwned = new Set([
+  'name',
+  'namespace',
+  'creationTimestamp',
+  'selfLink',
+  'uid',
+  'clusterName',
+  'generation',
+  'managedFields',
+  'resourceVersion',
+]);
+
+/** What the manager would own: without undefined members, and what nobody can own. */
+function appliedFields(desired: KubeObject): JsonObject {
+  const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = desired;
+  const meta = Object.entries(metadata).filter(([name]) => !neverOwned.has(name));
+  const fields = asJson({ ...rest, metadata: Object.fromEntries(meta) } as KubeObject);
+  const applied = withoutUndefined(fields);
+  if (isObject(applied.metadata) && Object.keys(applied.metadata).length === 0) delete applied.metadata;
+  return applied;
+}
+
+/**
+ * Whether `mine` is exactly what an applier of `wanted` owns, and `live` has those values.
+ *
+ * @param all what anyone owns below this place: tells a value that is owned as a whole from an empty one that is
+ *   merged field by field
+ */
+function isCovered(wanted: Json, live: Json | undefined, mine: FieldSet, all: FieldSet): boolean {
+  if (live === undefined) return false;
+  if (mine.children.size === 0) {
+    return mine.member && all.children.size === 0 && jsonEqual(wanted, live);
+  }
+  if (Array.isArray(wanted)) return Array.isArray(live) && isListCovered(wanted, live, mine, all);
+  if (!isObject(wanted) || !isObject(live)) return false;
+  const names = Object.keys(wanted);
+  return (
+    names.length === mine.children.size &&
+    names.every((name) => {
+      const element = fieldElement(name);
+      return isCovered(own(wanted, name) ?? null, own(live, name), mine.below(element), all.below(element));
+    })
+  );
+}
+
+/** A set or a list of items with keys, whose items `live` must have in the same order. */
+function isListCovered(wanted: Json[], live: Json[], mine: FieldSet, all: FieldSet): boolean {
+  if (wanted.length !== mine.children.size) return false;
+  const owned = [...mine.children.keys()].map(parseItem);
+  let before = -1;
+  for (const item of wanted) {
+    const [match, ...others] = owned.filter(({ fits }) => fits(item, true));
+    if (match === undefined || others.length > 0) return false;
+    const at = live.findIndex((candidate) => match.fits(candidate, false));
+    // Twice in the list, or in another order than wanted.
+    if (at <= before || live.findLastIndex((candidate) => match.fits(candidate, false)) !== at) return false;
+    if (!isCovered(item, live[at], mine.below(match.element), all.below(match.element))) return false;
+    before = at;
+  }
+  return true;
+}
+
+interface OwnedItem {
+  readonly element: PathElement;
+  /** Whether `item` is this one. With `defaults`, keys that it leaves out may have been filled in by the server. */
+  readonly fits: (item: Json, defaults: boolean) => boolean;
+}
+
+function parseItem(element: PathElement): OwnedItem {
+  if (element.startsWith('v:')) return { element, fits: (item) => valueElement(item) === element };
+  const keys: unknown = element.startsWith('k:') ? JSON.parse(element.slice(2)) : undefined;
+  if (!isObject(keys)) return { element, fits: () => false };
+  const entries = Object.entries(keys);
+  return {
+    element,
+    fits: (item, defaults) => {
+      if (!isObject(item)) return false;
+      const present = entries.filter(([name]) => Object.hasOwn(item, name));
+      const isEnough = defaults ? present.length > 0 : present.length === entries.length;
+      return isEnough && present.every(([name, value]) => jsonEqual(item[name], value));
+    },
+  };
+}
+
+/** As it goes over the wire: JSON has no undefined. */
+function withoutUndefined(object: JsonObject): JsonObject {
+  const copy: JsonObject = {};
+  for (const [name, value] of Object.entries<Json | undefined>(object)) {
+    if (value !== undefined) setOwn(copy, name, plain(value));
+  }
+  return copy;
+}
+
+function plain(value: Json | undefined): Json {
+  if (Array.isArray(value)) return value.map(plain);
+  return isObject(value) ? withoutUndefined(value) : (value ?? null);
+}
+
+/**
+ * Makes `status` the object's whole status, without a request where it is so already. `undefined` and null members
+ * count as absent.
+ *
+ * The patch holds the difference to `live`, so it demands that `live` is the newest version: an outdated one ends in a
+ * conflict, to be retried after reading again.
+ */
+export async function patchStatusIfChanged<T extends KubeObject>(
+  client: ResourceClient<T>,
+  live: T & { readonly status?: unknown },
+  status: object,
+  options: WriteOptions = {},
+): Promise<Written<T>> {
+  const before = isObject(live.status) ? live.status : {};
+  const after = withoutNulls(withoutUndefined(status as JsonObject)) as JsonObject;
+  const difference = createMergePatch(before, after);
+  if (Object.keys(difference).length === 0) return { changed: false, object: live };
+  const { name = '', namespace, resourceVersion } = live.metadata;
+  const patch = { metadata: { resourceVersion }, status: difference };
+  const object = await client.patch({ namespace, name }, 'merge', patch, {
+    ...options,
+    subresource: 'status',
+  });
+  return { changed: resourceVersion !== object.metadata.resourceVersion, object };
+}
