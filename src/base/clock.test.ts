@@ -58,6 +58,27 @@ describe('virtual time', () => {
     );
   });
 
+  test('a loop over a deadline with fractions never spins at one instant', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.double({ min: 1e-9, max: 50, noNaN: true }), fc.nat(1e6), async (ms, before) => {
+        const clock = new VirtualClock();
+        await clock.advance(before / 7);
+        const due = clock.monotonic() + ms;
+        let turns = 0;
+        const waiting = (async () => {
+          while (clock.monotonic() < due) {
+            turns += 1;
+            await clock.sleep(due - clock.monotonic());
+          }
+        })();
+        await clock.run(waiting);
+        expect(turns).toBeLessThanOrEqual(2);
+        expect(clock.monotonic() - due).toBeLessThan(0.002);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test('stands still while external work is open', async () => {
     const clock = new VirtualClock(0);
     const work = Promise.withResolvers<string>();

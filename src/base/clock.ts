@@ -120,6 +120,7 @@ export function realClock(): Clock {
 }
 
 interface Timer {
+  /** Microseconds since the start. */
   at: number;
   /** Timers of one instant fire in the order in which they were set. */
   order: number;
@@ -140,7 +141,8 @@ export interface Skew {
  * made runnable, so a run depends on nothing but its inputs.
  */
 export class VirtualClock implements Clock {
-  #now: number;
+  /** Whole microseconds since the start. */
+  #elapsed = 0;
   readonly #epoch: number;
   readonly #timers: Timer[] = [];
   #order = 0;
@@ -151,16 +153,15 @@ export class VirtualClock implements Clock {
 
   /** @param startMs wall time at the start, milliseconds since the Unix epoch */
   constructor(startMs = Date.UTC(2026, 0, 1)) {
-    this.#now = startMs;
     this.#epoch = startMs;
   }
 
   now(): number {
-    return Math.floor(this.#now);
+    return this.#epoch + Math.floor(this.#elapsed / 1000);
   }
 
   monotonic(): number {
-    return this.#now - this.#epoch;
+    return this.#elapsed / 1000;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -201,9 +202,9 @@ export class VirtualClock implements Clock {
 
   /** Lets `ms` pass; what is due on the way happens on the way. */
   async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
+    const end = this.#after(ms);
     while (await this.#step(end));
-    this.#now = end;
+    this.#elapsed = end;
   }
 
   /**
@@ -250,19 +251,27 @@ export class VirtualClock implements Clock {
     }
     if (next === undefined || next.at > end) return false;
     this.#pop();
-    this.#now = Math.max(this.#now, next.at);
+    this.#elapsed = Math.max(this.#elapsed, next.at);
     next.fire?.();
     await this.settle();
     return true;
   }
 
   #set(ms: number, fire: () => void): () => void {
-    const timer: Timer = { at: this.#now + Math.max(0, ms), order: this.#order++, fire };
+    const timer: Timer = { at: this.#after(ms), order: this.#order++, fire };
     this.#push(timer);
     return () => {
       timer.fire = undefined;
       this.#dropCancelled();
     };
+  }
+
+  /**
+   * Rounded up to whole microseconds: a sleep for the tiny remainder before a deadline must move time on, or a loop
+   * over that deadline would spin at one instant.
+   */
+  #after(ms: number): number {
+    return this.#elapsed + Math.ceil(Math.max(0, ms) * 1000);
   }
 
   #cancelled = 0;

@@ -22,7 +22,7 @@ const secretFields = [
   'authorization',
   'clientKey',
   'client-key-data',
-  'key',
+  'privateKey',
   'stringData',
   'secret',
   'kubeconfig',

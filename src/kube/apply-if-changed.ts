@@ -124,39 +124,51 @@ function isCovered(wanted: Json, live: Json | undefined, mine: FieldSet, all: Fi
 function isListCovered(wanted: Json[], live: Json[], mine: FieldSet, all: FieldSet): boolean {
   if (wanted.length !== mine.children.size) return false;
   const owned = [...mine.children.keys()].map(parseItem);
+  const keys = new Set(owned.flatMap(({ key }) => (key === undefined ? [] : Object.keys(key))));
+  const is = (value: Json, item: OwnedItem): boolean => isItem(value, item, keys);
+  const exact = wanted.map((value) => owned.find((item) => is(value, item)));
   let before = -1;
-  for (const item of wanted) {
-    const [match, ...others] = owned.filter(({ fits }) => fits(item, true));
-    if (match === undefined || others.length > 0) return false;
-    const at = live.findIndex((candidate) => match.fits(candidate, false));
-    // Twice in the list, or in another order than wanted.
-    if (at <= before || live.findLastIndex((candidate) => match.fits(candidate, false)) !== at) return false;
-    if (!isCovered(item, live[at], mine.below(match.element), all.below(match.element))) return false;
+  for (const [i, value] of wanted.entries()) {
+    const item =
+      exact[i] ?? onlyOne(owned.filter((other) => !exact.includes(other) && couldBe(value, other)));
+    if (item === undefined) return false;
+    const at = live.findIndex((candidate) => is(candidate, item));
+    // Absent, in another order than wanted, or there twice.
+    if (at <= before || live.findLastIndex((candidate) => is(candidate, item)) !== at) return false;
+    if (!isCovered(value, live[at], mine.below(item.element), all.below(item.element))) return false;
     before = at;
   }
   return true;
 }
 
+/** An item of a list as `fieldsV1` names it. */
 interface OwnedItem {
   readonly element: PathElement;
-  /** Whether `item` is this one. With `defaults`, keys that it leaves out may have been filled in by the server. */
-  readonly fits: (item: Json, defaults: boolean) => boolean;
+  /** The fields that tell it from others; undefined in a set. */
+  readonly key: JsonObject | undefined;
 }
 
 function parseItem(element: PathElement): OwnedItem {
-  if (element.startsWith('v:')) return { element, fits: (item) => valueElement(item) === element };
-  const keys: unknown = element.startsWith('k:') ? JSON.parse(element.slice(2)) : undefined;
-  if (!isObject(keys)) return { element, fits: () => false };
-  const entries = Object.entries(keys);
-  return {
-    element,
-    fits: (item, defaults) => {
-      if (!isObject(item)) return false;
-      const present = entries.filter(([name]) => Object.hasOwn(item, name));
-      const isEnough = defaults ? present.length > 0 : present.length === entries.length;
-      return isEnough && present.every(([name, value]) => jsonEqual(item[name], value));
-    },
-  };
+  const key: unknown = element.startsWith('k:') ? JSON.parse(element.slice(2)) : undefined;
+  return { element, key: isObject(key) ? key : undefined };
+}
+
+/** @param keys all fields that tell items of this list apart, as far as is known */
+function isItem(value: Json, { element, key }: OwnedItem, keys: ReadonlySet<string>): boolean {
+  if (key === undefined) return valueElement(value) === element;
+  if (!isObject(value)) return false;
+  return [...keys].every((name) => jsonEqual(own(value, name), own(key, name)));
+}
+
+/** Whether the server may have filled in the keys that `value` leaves out. */
+function couldBe(value: Json, { key }: OwnedItem): boolean {
+  if (key === undefined || !isObject(value)) return false;
+  const present = Object.keys(key).filter((name) => Object.hasOwn(value, name));
+  return present.length > 0 && present.every((name) => jsonEqual(value[name], key[name]));
+}
+
+function onlyOne<T>(found: readonly T[]): T | undefined {
+  return found.length === 1 ? found[0] : undefined;
 }
 
 /** As it goes over the wire: JSON has no undefined. */

@@ -70,6 +70,10 @@ interface Held {
   readonly sentAt: number;
 }
 
+interface Outcome {
+  readonly thrown?: Error;
+}
+
 interface Timing {
   readonly leaseDurationMs: number;
   readonly renewDeadlineMs: number;
@@ -210,37 +214,35 @@ export class LeaderElection {
     using term = new Term(this.#options.clock, this.#timing.renewDeadlineMs, fence);
     if (!term.extend(held)) return false;
     this.#log.info('became the leader');
-    const over = aborted(fence.signal);
     const renewing = this.#renew(term, fence);
-    let isDone = false;
-    const work = (async () => {
-      try {
-        await lead(fence.signal);
-      } finally {
-        isDone = true;
-      }
-    })();
-    // What it throws after its term is what an abort makes of work.
-    const quiet = work.catch((error: unknown) => {
-      if (fence.signal.aborted) this.#log.debug('the work of the leader was cut off', { error });
-    });
-    await Promise.race([quiet, over]);
-    const endedByItself = isDone && !fence.signal.aborted;
+    const work = this.#work(lead, fence.signal);
+    await Promise.race([work, aborted(fence.signal)]);
     fence.abort(new CancelledError('the leader has ended its work'));
     await renewing;
-    await this.#ended(quiet);
+    const { thrown } = await this.#ended(work);
     const isLost = fence.signal.reason instanceof LeadershipLostError;
     if (isLost) this.#log.warn('leadership lost', { reason: errorMessage(fence.signal.reason) });
     else await this.#release(term.lease);
-    if (endedByItself) await work;
+    if (thrown !== undefined) throw thrown;
     return !isLost;
   }
 
+  /** What `lead` threw while it led. What it throws afterwards is what an abort makes of work. */
+  async #work(lead: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<Outcome> {
+    try {
+      await lead(signal);
+    } catch (error) {
+      if (!signal.aborted) return { thrown: error instanceof Error ? error : new Error(errorMessage(error)) };
+      this.#log.debug('the work of the leader was cut off', { error });
+    }
+    return {};
+  }
+
   /** Waits for `work`, but not for ever. */
-  async #ended(work: Promise<void>): Promise<void> {
+  async #ended(work: Promise<Outcome>): Promise<Outcome> {
     using deadline = this.#options.clock.timeout(this.#timing.renewDeadlineMs);
     try {
-      await orAbort(work, deadline.signal);
+      return await orAbort(work, deadline.signal);
     } catch {
       const message = `the leader's work has not ended ${this.#timing.renewDeadlineMs} ms after its term`;
       this.#log.error(message);

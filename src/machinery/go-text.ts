@@ -1,15 +1,28 @@
 // The texts that Go programs print for values: they are part of messages and of kubectl's output.
 
+import { InvalidInputError } from '../base/errors.ts';
 import type { Json } from './json.ts';
 
-/** What `fmt` prints for a value with `%v`. */
+/** Levels; deeper values would exhaust the stack. */
+const maxDepth = 1000;
+
+/**
+ * What `fmt` prints for a value with `%v`.
+ *
+ * @throws {InvalidInputError} where the value nests too deeply
+ */
 export function goText(value: Json): string {
+  return plain(value, 0);
+}
+
+function plain(value: Json, depth: number): string {
   if (value === null) return '<nil>';
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return goNumber(value);
   if (typeof value === 'boolean') return String(value);
-  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  const entries = sortedEntries(value).map(([key, item]) => `${key}:${goText(item)}`);
+  boundDepth(depth);
+  if (Array.isArray(value)) return `[${value.map((item) => plain(item, depth + 1)).join(' ')}]`;
+  const entries = sortedEntries(value).map(([key, item]) => `${key}:${plain(item, depth + 1)}`);
   return `map[${entries.join(' ')}]`;
 }
 
@@ -29,16 +42,27 @@ export function goType(value: Json): string {
   }
 }
 
-/** What `json.Marshal` writes: sorted keys, and no character that could end a script in HTML. */
+/**
+ * What `json.Marshal` writes: sorted keys, and no character that could end a script in HTML.
+ *
+ * @throws {InvalidInputError} where the value nests too deeply
+ */
 export function goJson(value: Json): string {
-  return compact(value).replace(/[<>&\u2028\u2029]/g, escaped);
+  return compact(value, 0).replace(/[<>&\u2028\u2029]/g, escaped);
 }
 
-function compact(value: Json): string {
+function compact(value: Json, depth: number): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(compact).join(',')}]`;
-  const entries = sortedEntries(value).map(([key, item]) => `${JSON.stringify(key)}:${compact(item)}`);
+  boundDepth(depth);
+  if (Array.isArray(value)) return `[${value.map((item) => compact(item, depth + 1)).join(',')}]`;
+  const entries = sortedEntries(value).map(
+    ([key, item]) => `${JSON.stringify(key)}:${compact(item, depth + 1)}`,
+  );
   return `{${entries.join(',')}}`;
+}
+
+function boundDepth(depth: number): void {
+  if (depth > maxDepth) throw new InvalidInputError('a value nests too deeply to be printed');
 }
 
 function escaped(character: string): string {

@@ -174,7 +174,7 @@ describe('failures', () => {
 
   test('copies that double the document are stopped', () => {
     const doubling = Array.from({ length: 60 }, (_, i) => ({ op: 'copy', from: '/a', path: `/a/${i}` }));
-    const error = failure({ a: {} }, doubling);
+    const error = failure({ a: { text: 'x'.repeat(10_000) } }, doubling);
     expect(error.message).toMatch(
       /^Unable to complete the copy, the accumulated size increase of copy is \d+,/,
     );

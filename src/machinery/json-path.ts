@@ -27,6 +27,8 @@ export interface JsonPath {
 
 /** Values that one evaluation may visit: enough for any list page, little enough for a hostile path. */
 const maxVisits = 2_000_000;
+/** Characters. */
+const maxOutput = 64 * 1024 * 1024;
 
 /**
  * Parses a template of kubectl's JSONPath dialect: `{.items[*].metadata.name}`, `{range …}{end}`, filters,
@@ -39,13 +41,10 @@ const maxVisits = 2_000_000;
 export function parseJsonPath(template: string, options: JsonPathOptions = {}): JsonPath {
   const pieces = parseTemplate(template);
   const allowMissing = options.allowMissingKeys ?? false;
-  const evaluate = (value: Json): Json[][] => new Evaluation(pieces, allowMissing).run(0, value);
+  const evaluate = (value: Json): Json[][] => new Evaluation(pieces, allowMissing).run(0, value, []);
   return {
     evaluate,
-    render: (value) =>
-      evaluate(value)
-        .map((results) => results.map(printJsonPathValue).join(' '))
-        .join(''),
+    render: (value) => print(evaluate(value)),
   };
 }
 
@@ -68,6 +67,18 @@ export function parsePrinterColumn(jsonPath: string): (object: Json) => Json | u
       throw thrown;
     }
   };
+}
+
+function print(pieces: Json[][]): string {
+  let text = '';
+  for (const results of pieces) {
+    for (const [at, result] of results.entries()) {
+      text += `${at === 0 ? '' : ' '}${printJsonPathValue(result)}`;
+      if (text.length > maxOutput)
+        throw new JsonPathError(`a JSONPath prints more than ${maxOutput} characters`);
+    }
+  }
+  return text;
 }
 
 /** One result as kubectl prints it: objects and lists as JSON, the rest plain. */
@@ -94,9 +105,8 @@ class Evaluation {
     this.allowMissing = allowMissing;
   }
 
-  /** Evaluates the pieces from `first` to the end of the template or of the enclosing range. */
-  run(first: number, value: Json): Json[][] {
-    const all: Json[][] = [];
+  /** Evaluates the pieces from `first` to the end of the template or of the enclosing range, into `all`. */
+  run(first: number, value: Json, all: Json[][]): Json[][] {
     for (let at = first; at < this.pieces.length; at++) {
       const results = this.walk([value], this.pieces[at] ?? []);
       if (this.ended > 0 && this.ended <= this.open) {
@@ -110,11 +120,9 @@ class Evaluation {
       }
       this.begun--;
       this.open++;
-      for (const item of results) {
-        for (const result of this.run(at + 1, item)) all.push(result);
-      }
+      for (const item of results) this.run(at + 1, item, all);
       // An empty range is walked once for nothing: it finds the end.
-      if (results.length === 0) this.run(at + 1, null);
+      if (results.length === 0) this.run(at + 1, null, []);
       this.open--;
       if (this.lastEnd > at) at = this.lastEnd;
     }
@@ -123,6 +131,7 @@ class Evaluation {
 
   private walk(input: Json[], action: Action): Json[] {
     let current = input;
+    this.visit(1);
     for (const node of action) {
       current = this.step(current, node);
       this.visit(current.length + 1);

@@ -1,4 +1,5 @@
-import type { Json } from './json.ts';
+import { InvalidInputError } from '../base/errors.ts';
+import { type Json, own } from './json.ts';
 
 /** `x-kubernetes-list-type`: how a list merges. */
 export type ListType = 'atomic' | 'set' | 'map';
@@ -71,10 +72,12 @@ export interface ValidationRule {
 const refPrefix = '#/components/schemas/';
 
 /**
- * Replaces every `$ref` (also the `allOf: [{$ref}]` wrapping that published documents use to add a default or
- * a description) by the schema it names. The result is a graph: recursive types point back at themselves.
+ * Replaces every `$ref` by the schema it names. What stands beside it (published documents wrap a reference as
+ * `allOf: [{$ref}]` to add a description, a default, a merge strategy) is laid over a copy. The result is a graph:
+ * recursive types point back at themselves.
  *
  * @param components the `components.schemas` of an OpenAPI v3 document; taken over and changed in place
+ * @throws InvalidInputError for a reference to a schema that is not there
  */
 export function linkSchemas(components: { [name: string]: Schema }): { [name: string]: Schema } {
   const seen = new Set<object>();
@@ -82,10 +85,10 @@ export function linkSchemas(components: { [name: string]: Schema }): { [name: st
     const single = schema.allOf?.length === 1 ? schema.allOf[0]?.$ref : undefined;
     const ref = schema.$ref ?? single;
     if (ref !== undefined) {
-      const target = components[ref.slice(refPrefix.length)];
-      if (!ref.startsWith(refPrefix) || target === undefined)
-        throw new Error(`unknown schema reference ${ref}`);
-      return link(withExtensions(target, schema));
+      const target = ref.startsWith(refPrefix) ? own(components, ref.slice(refPrefix.length)) : undefined;
+      if (target === undefined) throw new InvalidInputError(`unknown schema reference ${ref}`);
+      const { $ref: _ref, allOf: _allOf, ...beside } = schema;
+      return Object.keys(beside).length === 0 ? link(target) : { ...link(target), ...beside };
     }
     if (seen.has(schema)) return schema;
     seen.add(schema);
@@ -96,17 +99,11 @@ export function linkSchemas(components: { [name: string]: Schema }): { [name: st
   return components;
 }
 
-/** `target`, where the wrapper says nothing of its own about merging (`x-kubernetes-patch-strategy` of one field). */
-function withExtensions(target: Schema, wrapper: Schema): Schema {
-  const extensions = Object.entries(wrapper).filter(([key]) => key.startsWith('x-kubernetes-'));
-  return extensions.length === 0 ? target : { ...target, ...Object.fromEntries(extensions) };
-}
-
+/** Changes the containers in place: a copy of a schema that is still being linked shares them. */
 function linkChildren(schema: Schema, link: (child: Schema) => Schema): void {
   const at = schema as { -readonly [K in keyof Schema]: Schema[K] };
-  if (at.properties !== undefined) {
-    at.properties = Object.fromEntries(Object.entries(at.properties).map(([k, v]) => [k, link(v)]));
-  }
+  const properties: { [name: string]: Schema } = at.properties ?? {};
+  for (const [name, property] of Object.entries(properties)) properties[name] = link(property);
   if (typeof at.additionalProperties === 'object') at.additionalProperties = link(at.additionalProperties);
   if (at.items !== undefined) at.items = link(at.items);
   if (at.not !== undefined) at.not = link(at.not);

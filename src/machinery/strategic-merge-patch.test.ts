@@ -110,7 +110,7 @@ describe('lists of plain values', () => {
   const live = { finalizers: ['a', 'b'] };
 
   test('merge as sets, new values first', () => {
-    expect(patchMeta(live, { finalizers: ['c', 'b'] })).toEqual({ finalizers: ['a', 'c', 'b'] });
+    expect(patchMeta(live, { finalizers: ['c', 'b'] })).toEqual({ finalizers: ['c', 'a', 'b'] });
   });
 
   test('lose what $deleteFromPrimitiveList names, whatever their strategy', () => {

@@ -1,16 +1,19 @@
 import { apiVersionOf } from '../../machinery/group-version-kind.ts';
 import type { Json, JsonObject } from '../../machinery/json.ts';
-import { isObject, own, setOwn } from '../../machinery/json.ts';
+import { isObject, setOwn } from '../../machinery/json.ts';
 import type { Schema } from '../../machinery/schema.ts';
 import type { Body } from './body.ts';
 import { BodyError, undecodableError } from './body.ts';
 import { textOf } from './object-metadata.ts';
-import { builtInSchema, builtInTypeName } from './openapi/built-in-schemas.ts';
+import { builtInSchema } from './openapi/built-in-schemas.ts';
+import { decodeTypes } from './builtin/decode-types.ts';
 import { badRequestError } from './request-error.ts';
 import type { FieldValidation } from './request-options.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 import { pruneUnknown } from './schema/prune.ts';
-import { DecodeError, decodeTyped } from './schema/typed.ts';
+
+/** A value does not fit the type that its field has. The message is that of Go's JSON decoder. */
+export class DecodeError extends Error {}
 
 const metadataOnly: Schema = {
   properties: { metadata: builtInSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta') },
@@ -25,21 +28,20 @@ export interface Decoded {
 
 /**
  * A private copy of `value` as an object of the kind.
- * @throws DecodeError for a value of a wrong type in a built-in kind
+ * @throws DecodeError for a value of a wrong type: anywhere in a built-in kind, in the metadata of a custom one
  */
 export function decodeObject(definition: ResourceDefinition, value: JsonObject): Decoded {
-  const { schema, kind } = definition;
-  const unknown: string[] = [];
-  const options = { kind: kind.kind, typeName: builtInTypeName };
-  if (!definition.custom) {
-    const object = decodeTyped(schema, value, options, unknown);
-    return { object, problems: asProblems(unknown) };
-  }
+  const { schema, custom } = definition;
   const object = copyJson(value);
-  // The metadata of custom resources is typed, whatever else their schema leaves open.
-  const { metadata } = decodeTyped(metadataOnly, { metadata: own(value, 'metadata') ?? {} }, options, unknown);
-  object['metadata'] = metadata ?? {};
-  return { object, problems: asProblems([...unknown, ...pruneUnknown(schema, object, 'structural')]) };
+  if (!isObject(object['metadata'] ?? null)) {
+    if ((object['metadata'] ?? null) !== null) {
+      throw new DecodeError('json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta');
+    }
+    object['metadata'] = {};
+  }
+  const problem = decodeTypes(custom ? metadataOnly : schema, object);
+  if (problem !== undefined) throw new DecodeError(problem);
+  return { object, problems: asProblems(pruneUnknown(schema, object, custom ? 'structural' : 'published')) };
 }
 
 /**

@@ -3,6 +3,8 @@ import { validateDns1123Subdomain } from '../../../machinery/names.ts';
 import type { Schema } from '../../../machinery/schema.ts';
 import { builtInSchema } from '../openapi/built-in-schemas.ts';
 import type { ResourceDefinition, Verb } from '../resource-definition.ts';
+import { setSchemaDefaults } from './decode-types.ts';
+import { ensureObject } from './fields.ts';
 
 const allVerbs: readonly Verb[] = [
   'create',
@@ -41,6 +43,7 @@ export type BuiltIn = Pick<ResourceDefinition, 'kind'> &
 export function defineBuiltIn(builtIn: BuiltIn): ResourceDefinition {
   const { kind } = builtIn;
   const schema: Schema = builtInSchema(builtIn.schema);
+  const statusSchema = builtIn.status === true ? schema.properties?.['status'] : undefined;
   return {
     listKind: `${kind.kind}List`,
     singular: kind.kind.toLowerCase(),
@@ -54,11 +57,18 @@ export function defineBuiltIn(builtIn: BuiltIn): ResourceDefinition {
     status: false,
     generation: 'none',
     validateName: validateDns1123Subdomain,
-    setDefaults: () => {},
     validate: () => [],
     deleteAnswer: 'status',
     ...builtIn,
     schema,
     custom: false,
+    setDefaults: (object) => {
+      setSchemaDefaults(schema, object);
+      builtIn.setDefaults?.(object);
+    },
+    prepareForCreate: (object, context) => {
+      builtIn.prepareForCreate?.(object, context);
+      if (statusSchema !== undefined) setSchemaDefaults(statusSchema, ensureObject(object, 'status'));
+    },
   };
 }

@@ -5,10 +5,9 @@ import { ApplyConflictError } from '../../../machinery/managed-fields/conflict.t
 import { applyConfiguration } from '../../../machinery/managed-fields/managed-fields.ts';
 import type { Answer } from '../api-server.ts';
 import type { Body } from '../body.ts';
-import { decodeObject } from '../decode.ts';
+import { DecodeError, decodeObject } from '../decode.ts';
 import { textOf } from '../object-metadata.ts';
 import { badRequestError, failure } from '../request-error.ts';
-import { DecodeError } from '../schema/typed.ts';
 import { served } from '../served-version.ts';
 import { insert, refuseUid } from './create.ts';
 import { replace } from './update.ts';
@@ -87,10 +86,10 @@ function decodeMerged({ definition }: Write, merged: JsonObject): JsonObject {
 }
 
 function conflict(error: ApplyConflictError): Error {
-  const causes = error.conflicts.map(({ message, field }) => ({
+  const causes = error.conflicts.map(({ message, path }) => ({
     reason: 'FieldManagerConflict',
     message,
-    field,
+    field: path,
   }));
   return failure(409, 'Conflict', error.message, { causes });
 }

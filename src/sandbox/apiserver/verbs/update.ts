@@ -1,6 +1,6 @@
 import { invalidStatus, invalidValue } from '../../../machinery/field-errors.ts';
 import type { Json, JsonObject } from '../../../machinery/json.ts';
-import { jsonEqual, own } from '../../../machinery/json.ts';
+import { jsonClone, jsonEqual, own } from '../../../machinery/json.ts';
 import { withoutTimeOnlyChange } from '../../../machinery/managed-fields/managed-fields.ts';
 import type { Answer, ApiRequest, ApiServer } from '../api-server.ts';
 import { bodyFormat } from '../body.ts';
@@ -127,7 +127,7 @@ function prepare({ definition, context }: Write, next: JsonObject, old: JsonObje
     definition.prepareForStatusUpdate?.(next, old, context);
     return;
   }
-  if (definition.status) setOrDelete(next, 'status', own(old, 'status'));
+  if (definition.status) setOrDelete(next, 'status', jsonClone(own(old, 'status')));
   definition.prepareForUpdate?.(next, old, context);
   const generation = metadataOf(old)['generation'];
   if (definition.generation === 'none' || !specChanged(definition, next, old)) return;
@@ -136,7 +136,7 @@ function prepare({ definition, context }: Write, next: JsonObject, old: JsonObje
 
 function keepAllButStatus(definition: ResourceDefinition, next: JsonObject, old: JsonObject): void {
   for (const field of new Set([...Object.keys(next), ...Object.keys(old)])) {
-    if (field !== 'status' && field !== 'metadata') setOrDelete(next, field, own(old, field));
+    if (field !== 'status' && field !== 'metadata') setOrDelete(next, field, jsonClone(own(old, field)));
   }
   if (!definition.custom) return;
   // Of the metadata, only who wrote the status is new.

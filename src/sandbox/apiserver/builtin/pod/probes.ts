@@ -99,6 +99,6 @@ function validateHttpGet(action: JsonObject, path: FieldPath): FieldError[] {
 function validateSleep(action: JsonObject, gracePeriod: number, path: FieldPath): FieldError[] {
   const seconds = countAt(action, 'seconds');
   if (seconds >= 0 && seconds <= gracePeriod) return [];
-  const message = `must be non-negative and less than terminationGracePeriodSeconds (${gracePeriod}). Enable AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep.`;
+  const message = `must be non-negative and less than terminationGracePeriodSeconds (${gracePeriod})`;
   return [invalidValue(path, seconds, message)];
 }

@@ -11,7 +11,7 @@ import {
 import type { JsonObject } from '../../../../machinery/json.ts';
 import { isSet, numberAt, objectAt, objectsAt, textAt } from '../fields.ts';
 import { label, oneOf, quantityAt, required } from '../rules.ts';
-import { validateFieldReference, validateResourceReference, volumeFields } from './environment.ts';
+import { validateFieldReference, validateResourceReference, volumeFields } from './downward-api.ts';
 
 /** Volumes by name. */
 export type Volumes = ReadonlyMap<string, JsonObject>;
@@ -168,7 +168,7 @@ function validateProjections(volume: JsonObject, path: FieldPath): FieldError[] 
       errors.push(...validateToken(objectAt(projection, 'serviceAccountToken'), at.child('serviceAccountToken')));
     }
     if (Object.keys(projection).filter((key) => isSet(projection, key)).length > 1) {
-      errors.push(forbidden(at, 'may not specify more than 1 volume type'));
+      errors.push(forbidden(at, 'may not specify more than 1 volume type per source'));
     }
     return errors;
   });
