@@ -104,9 +104,10 @@ function appliedFields(desired: KubeObject): JsonObject {
  *   merged field by field
  */
 function isCovered(wanted: Json, live: Json | undefined, mine: FieldSet, all: FieldSet): boolean {
-  if (live === undefined) return false;
   if (mine.children.size === 0) {
-    return mine.member && all.children.size === 0 && jsonEqual(wanted, live);
+    if (!mine.member || all.children.size > 0) return false;
+    // Built-in kinds drop empty values but keep their owner; had somebody removed it, it would have no owner.
+    return live === undefined ? isEmpty(wanted) : jsonEqual(wanted, live);
   }
   if (Array.isArray(wanted)) return Array.isArray(live) && isListCovered(wanted, live, mine, all);
   if (!isObject(wanted) || !isObject(live)) return false;
@@ -118,6 +119,10 @@ function isCovered(wanted: Json, live: Json | undefined, mine: FieldSet, all: Fi
       return isCovered(own(wanted, name) ?? null, own(live, name), mine.below(element), all.below(element));
     })
   );
+}
+
+function isEmpty(value: Json): boolean {
+  return value === null || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
 /** A set or a list of items with keys, whose items `live` must have in the same order. */

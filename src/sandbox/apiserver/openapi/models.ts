@@ -151,8 +151,7 @@ function copyPart(key: string, value: unknown): Json {
 function copyProperties(properties: { readonly [name: string]: Schema }): JsonObject {
   const copy: JsonObject = {};
   for (const [name, schema] of Object.entries(properties)) {
-    // Whatever the server itself adds to `metadata` is not part of what is published.
-    setOwn(copy, name, name === 'metadata' && schema.type === 'object' ? { type: 'object' } : copySchema(schema));
+    setOwn(copy, name, copySchema(schema));
   }
   return copy;
 }
