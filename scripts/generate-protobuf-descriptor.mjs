@@ -12,10 +12,11 @@ import protobuf from 'protobufjs';
 
 const output = new URL('../src/sandbox/apiserver/protobuf/descriptor.generated.json', import.meta.url);
 const [api, apimachinery, apiextensions] = process.argv.slice(2);
-if (apiextensions === undefined) throw new Error('want the folders of three Go modules; see the head of this file');
+if (apiextensions === undefined)
+  throw new Error('want the folders of three Go modules; see the head of this file');
 
 /** Types that write their own protobuf: the reader knows them by name. */
-const unusual = ['ExtraValue', 'Time', 'MicroTime', 'Verbs', 'Timestamp', 'IntOrString', 'Quantity'];
+const unusual = /^(ExtraValue|FieldsV1|IntOrString|JSONSchemaPropsOr\w+|MicroTime|Quantity|Time|Timestamp)$/;
 
 /** Import path → folder. */
 const modules = {
@@ -65,7 +66,9 @@ function goStructs(folder) {
   for (const file of files) {
     const source = readFileSync(join(folder, file), 'utf8');
     for (const [, name, body] of source.matchAll(/^type (\w+) struct \{$(.*?)^\}$/gms)) {
-      const fields = [...body.matchAll(/^\t(?:\w+[ \t]+)?(\S+)[ \t]+`json:"([^"]*)".*protobuf:"\w+,(\d+),/gm)];
+      const fields = [
+        ...body.matchAll(/^\t(?:\w+[ \t]+)?(\S+)[ \t]+`json:"([^"]*)".*protobuf:"\w+,(\d+),/gm),
+      ];
       structs.set(name, new Map(fields.map(([, type, tag, number]) => [Number(number), { type, tag }])));
     }
   }
@@ -84,7 +87,9 @@ function describe(message) {
   return message.fieldsArray.map((field) => {
     const type = field.resolvedType?.fullName.slice(1) ?? field.type;
     const found = goField(message, field.id);
-    if (found === undefined && !unusual.includes(message.name)) throw new Error(`no tag of ${message.name}.${field.name}`);
+    if (found === undefined && !unusual.test(message.name)) {
+      throw new Error(`no tag of ${message.name}.${field.name}`);
+    }
     const { type: goType = '', tag = field.name } = found ?? {};
     const [name, ...tagOptions] = tag.split(',');
     const isInline = tagOptions.includes('inline');
@@ -95,7 +100,8 @@ function describe(message) {
       isPlain && tagOptions.includes('omitempty') ? 'o' : '',
       isInline ? 'i' : '',
     ].join('');
-    if (field.map && field.keyType !== 'string') throw new Error(`${message.fullName}.${field.name}: key type`);
+    if (field.map && field.keyType !== 'string')
+      throw new Error(`${message.fullName}.${field.name}: key type`);
     return [field.id, isInline ? '' : name, type, ...(flags === '' ? [] : [flags])];
   });
 }
@@ -103,7 +109,9 @@ function describe(message) {
 /** `apps/v1`, as in `apiVersion`. */
 function apiVersionOf(path) {
   const folder = locate(path);
-  const register = [join(folder, 'register.go'), join(folder, '../register.go')].filter((file) => existsSync(file));
+  const register = [join(folder, 'register.go'), join(folder, '../register.go')].filter((file) =>
+    existsSync(file),
+  );
   const group = register.map((file) => /GroupName = "([^"]*)"/.exec(readFileSync(file, 'utf8'))?.[1]);
   const version = path.slice(path.lastIndexOf('/') + 1);
   const name = group.find((found) => found !== undefined);
@@ -113,7 +121,10 @@ function apiVersionOf(path) {
 
 const root = new protobuf.Root();
 root.resolvePath = (_origin, target) => (existsSync(target) ? target : locate(target));
-root.loadSync([...packages, meta].map((path) => join(locate(path), 'generated.proto')), { keepCase: true });
+root.loadSync(
+  [...packages, meta].map((path) => join(locate(path), 'generated.proto')),
+  { keepCase: true },
+);
 root.resolveAll();
 
 const messages = {};

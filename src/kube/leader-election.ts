@@ -123,7 +123,8 @@ function timingOf(options: LeaderElectionOptions): Timing {
  * conflict, reads the Lease again, and writes anew.
  *
  * Not covered: a machine that is suspended while it leads (its monotonic clock stands still), a Lease deleted
- * just before a new candidate starts, and other software that edits `leaseDurationSeconds`.
+ * just before a new candidate starts, and other software that edits `leaseDurationSeconds`. A candidate that is stopped
+ * while its first write is under way may leave the Lease to run out.
  *
  * Source: https://pkg.go.dev/k8s.io/client-go/tools/leaderelection
  */

@@ -172,10 +172,16 @@ class ProgramCompiler implements Compiler {
     }
     const macro = compileMacro(this, expression, scope);
     if (macro !== undefined) return macro;
-    const namespace = receiver?.kind === 'name' && scope.find(receiver.name) === undefined ? receiver.name : '';
+    const namespace =
+      receiver?.kind === 'name' && scope.find(receiver.name) === undefined ? receiver.name : '';
     const qualified = `${namespace}.${name}`;
     if (namespace !== '' && this.#functions.find(qualified) !== undefined) {
-      return this.callFunction(qualified, args.map((arg) => this.compile(arg, scope)), at, args);
+      return this.callFunction(
+        qualified,
+        args.map((arg) => this.compile(arg, scope)),
+        at,
+        args,
+      );
     }
     const all = receiver === undefined ? args : [receiver, ...args];
     const operands = all.map((arg) => this.compile(arg, scope));
@@ -258,8 +264,14 @@ class ProgramCompiler implements Compiler {
   #map({ entries }: Expression & { kind: 'map' }, scope: Scope): Compiled {
     const keys = entries.map(([key]) => this.compile(key, scope));
     const values = entries.map(([, value]) => this.compile(value, scope));
-    const keyType = this.#common(keys, entries.map(([key]) => key));
-    const valueType = this.#common(values, entries.map(([, value]) => value));
+    const keyType = this.#common(
+      keys,
+      entries.map(([key]) => key),
+    );
+    const valueType = this.#common(
+      values,
+      entries.map(([, value]) => value),
+    );
     return {
       type: mapType(keyType, valueType),
       run(frame) {
@@ -344,7 +356,10 @@ function isStatic(type: Type): boolean {
   }
 }
 
-function resolve(overloads: readonly Overload[], types: readonly Type[]): { matching: Overload[]; type?: Type } {
+function resolve(
+  overloads: readonly Overload[],
+  types: readonly Type[],
+): { matching: Overload[]; type?: Type } {
   const matching: Overload[] = [];
   let result: Type | undefined;
   for (const overload of overloads) {

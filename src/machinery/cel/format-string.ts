@@ -1,8 +1,10 @@
+import { own } from '../json.ts';
 import type { Budget } from './errors.ts';
 import { CelEvaluationError } from './errors.ts';
 import { formatSeconds, formatTimestamp } from './standard-functions.ts';
 import type { List, Value } from './values.ts';
 import {
+  codePoints,
   Duration,
   formatDouble,
   formatTypeValue,
@@ -61,7 +63,9 @@ function formatOne(verb: string, precision: number, value: Value, budget: Budget
       break;
     }
     default:
-      throw new CelEvaluationError(`could not parse formatting clause: unrecognized formatting clause "${verb}"`);
+      throw new CelEvaluationError(
+        `could not parse formatting clause: unrecognized formatting clause "${verb}"`,
+      );
   }
   throw new CelEvaluationError(`no such overload: %${verb} cannot format ${kindOf(value)}`);
 }
@@ -115,5 +119,6 @@ const escapes: Readonly<Record<string, string>> = {
 
 /** The literal for a text. */
 export function quote(text: string): string {
-  return `"${text.toWellFormed().replace(/[\x07-\r\\"]/g, (character) => escapes[character] ?? character)}"`;
+  const characters = codePoints(text.toWellFormed()).map((character) => own(escapes, character) ?? character);
+  return `"${characters.join('')}"`;
 }

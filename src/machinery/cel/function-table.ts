@@ -50,7 +50,6 @@ export class FunctionTable {
   find(name: string): readonly Overload[] | undefined {
     return this.#overloads.get(name);
   }
-
 }
 
 function splitParams(text: string): string[] {

@@ -56,7 +56,10 @@ export class Ip {
     const groups = Array.from({ length: 8 }, (_, i) => (this.bits >> BigInt(112 - 16 * i)) & 0xffffn);
     const zeros = longestZeros(groups);
     const text = (from: number, to?: number): string =>
-      groups.slice(from, to).map((group) => group.toString(16)).join(':');
+      groups
+        .slice(from, to)
+        .map((group) => group.toString(16))
+        .join(':');
     return zeros === undefined ? text(0) : `${text(0, zeros.start)}::${text(zeros.start + zeros.length)}`;
   }
 }
@@ -112,9 +115,13 @@ export class Cidr {
  */
 export function parseIp(text: string): Ip | string {
   if (isIPv4(text)) {
-    return new Ip(4, text.split('.').reduce((bits, part) => (bits << 8n) | BigInt(part), 0n));
+    return new Ip(
+      4,
+      text.split('.').reduce((bits, part) => (bits << 8n) | BigInt(part), 0n),
+    );
   }
-  if (!isIPv6(text)) return `IP Address "${text}" parse error during conversion from string: unable to parse IP`;
+  if (!isIPv6(text))
+    return `IP Address "${text}" parse error during conversion from string: unable to parse IP`;
   if (text.includes('%')) return `IP address "${text}" with zone value is not allowed`;
   const dotted = /^(.*:)([\d.]+\.\d+)$/.exec(text);
   if (dotted !== null) {

@@ -47,8 +47,9 @@ function defineIps(table: FunctionTable): void {
     .define('ip(string): ip', ips.make)
     .define('isIP(string): bool', ips.test)
     .define('string(ip): string', String)
-    .define('ip::isCanonical(string): bool', (text: string, budget: Budget) =>
-      ips.make(text, budget).toString() === text,
+    .define(
+      'ip::isCanonical(string): bool',
+      (text: string, budget: Budget) => ips.make(text, budget).toString() === text,
     )
     .define('ip.family(): int', (ip: Ip) => BigInt(ip.family))
     .define('ip.isUnspecified(): bool', (ip: Ip) => ip.isUnspecified)
@@ -129,19 +130,24 @@ function defineQuantities(table: FunctionTable): void {
       return value;
     })
     .define('quantity.asApproximateFloat(): double', (quantity: Quantity) => quantity.asApproximateFloat())
-    .define('quantity.sign(): int', (quantity: Quantity) => BigInt(Math.sign(quantity.compare(Quantity.zero))))
+    .define('quantity.sign(): int', (quantity: Quantity) =>
+      BigInt(Math.sign(quantity.compare(Quantity.zero))),
+    )
     .define('quantity.add(quantity): quantity', (a: Quantity, b: Quantity) => a.add(b))
     .define('quantity.add(int): quantity', (a: Quantity, b: bigint) => a.add(fromInteger(b)))
     .define('quantity.sub(quantity): quantity', (a: Quantity, b: Quantity) => a.sub(b))
     .define('quantity.sub(int): quantity', (a: Quantity, b: bigint) => a.sub(fromInteger(b)));
-  defineComparisons<Quantity>(table, 'quantity');
+  defineComparisons(table, 'quantity');
 }
 
-function defineComparisons<T extends { compare(other: T): number }>(table: FunctionTable, type: string): void {
+type Comparable = Quantity | SemanticVersion;
+
+function defineComparisons(table: FunctionTable, type: string): void {
+  const order = (a: Comparable, b: Comparable): number => Math.sign(a.compare(b as never));
   table
-    .define(`${type}.isGreaterThan(${type}): bool`, (a: T, b: T) => a.compare(b) > 0)
-    .define(`${type}.isLessThan(${type}): bool`, (a: T, b: T) => a.compare(b) < 0)
-    .define(`${type}.compareTo(${type}): int`, (a: T, b: T) => BigInt(Math.sign(a.compare(b))));
+    .define(`${type}.isGreaterThan(${type}): bool`, (a: Comparable, b: Comparable) => order(a, b) > 0)
+    .define(`${type}.isLessThan(${type}): bool`, (a: Comparable, b: Comparable) => order(a, b) < 0)
+    .define(`${type}.compareTo(${type}): int`, (a: Comparable, b: Comparable) => BigInt(order(a, b)));
 }
 
 function defineVersions(table: FunctionTable): void {
@@ -160,7 +166,7 @@ function defineVersions(table: FunctionTable): void {
     .define('semver.major(): int', (version: SemanticVersion) => version.numbers[0])
     .define('semver.minor(): int', (version: SemanticVersion) => version.numbers[1])
     .define('semver.patch(): int', (version: SemanticVersion) => version.numbers[2]);
-  defineComparisons<SemanticVersion>(table, 'semver');
+  defineComparisons(table, 'semver');
 }
 
 function defineFormats(table: FunctionTable): void {
@@ -170,9 +176,12 @@ function defineFormats(table: FunctionTable): void {
       const format = namedFormats.get(name);
       return format === undefined ? Optional.none : new Optional(format);
     })
-    .define('format.validate(string): optional<list<string>>', (format: NamedFormat, text: string, budget: Budget) => {
-      budget.charge(text.length + 1);
-      const problems = format.validate(text);
-      return problems.length === 0 ? Optional.none : new Optional(List.of(problems));
-    });
+    .define(
+      'format.validate(string): optional<list<string>>',
+      (format: NamedFormat, text: string, budget: Budget) => {
+        budget.charge(text.length + 1);
+        const problems = format.validate(text);
+        return problems.length === 0 ? Optional.none : new Optional(List.of(problems));
+      },
+    );
 }

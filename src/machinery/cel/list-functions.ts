@@ -33,10 +33,10 @@ function extreme(name: string, sign: 1 | -1) {
   };
 }
 
-function sum<T extends Value>(zero: T, add: (a: T, b: T) => T) {
+function sum<T>(zero: T & Value, add: (a: T, b: T) => T & Value) {
   return (list: List, budget: Budget): Value => {
     budget.charge(list.size);
-    let total = zero;
+    let total: T & Value = zero;
     for (const item of list) total = add(total, item as T);
     return total;
   };
@@ -50,10 +50,22 @@ function defineAggregates(table: FunctionTable): void {
       .define(`list<${type}>.max(): ${type}`, extreme('max', 1));
   }
   table
-    .define('list<int>.sum(): int', sum(0n, (a, b) => int(a + b)))
-    .define('list<uint>.sum(): uint', sum(new Uint(0n), (a, b) => uint(a.value + b.value)))
-    .define('list<double>.sum(): double', sum(0, (a, b) => a + b))
-    .define('list<duration>.sum(): duration', sum(new Duration(0n), (a, b) => new Duration(int(a.nanos + b.nanos))));
+    .define(
+      'list<int>.sum(): int',
+      sum<bigint>(0n, (a, b) => int(a + b)),
+    )
+    .define(
+      'list<uint>.sum(): uint',
+      sum(new Uint(0n), (a, b) => uint(a.value + b.value)),
+    )
+    .define(
+      'list<double>.sum(): double',
+      sum<number>(0, (a, b) => a + b),
+    )
+    .define(
+      'list<duration>.sum(): duration',
+      sum(new Duration(0n), (a, b) => new Duration(int(a.nanos + b.nanos))),
+    );
 }
 
 function definePositions(table: FunctionTable): void {
@@ -74,9 +86,14 @@ function definePositions(table: FunctionTable): void {
     .define('list<A>.last(): optional<A>', (list: List) => optionalAt(list, list.size - 1))
     .define('list<A>.slice(int, int): list<A>', (list: List, from: bigint, to: bigint, budget: Budget) => {
       budget.charge(list.size);
-      if (from < 0n || to < 0n) throw new CelEvaluationError(`cannot slice(${from}, ${to}), negative indexes not supported`);
-      if (from > to) throw new CelEvaluationError(`cannot slice(${from}, ${to}), start index must be less than or equal to end index`);
-      if (to > BigInt(list.size)) throw new CelEvaluationError(`cannot slice(${from}, ${to}), list is length ${list.size}`);
+      if (from < 0n || to < 0n)
+        throw new CelEvaluationError(`cannot slice(${from}, ${to}), negative indexes not supported`);
+      if (from > to)
+        throw new CelEvaluationError(
+          `cannot slice(${from}, ${to}), start index must be less than or equal to end index`,
+        );
+      if (to > BigInt(list.size))
+        throw new CelEvaluationError(`cannot slice(${from}, ${to}), list is length ${list.size}`);
       return List.of([...list].slice(Number(from), Number(to)));
     });
 }
@@ -146,8 +163,9 @@ function containsAll(list: List, part: List, budget: Budget): boolean {
 function defineSets(table: FunctionTable): void {
   table
     .define('sets::contains(list<A>, list<A>): bool', containsAll)
-    .define('sets::equivalent(list<A>, list<A>): bool', (a: List, b: List, budget: Budget) =>
-      containsAll(a, b, budget) && containsAll(b, a, budget),
+    .define(
+      'sets::equivalent(list<A>, list<A>): bool',
+      (a: List, b: List, budget: Budget) => containsAll(a, b, budget) && containsAll(b, a, budget),
     )
     .define('sets::intersects(list<A>, list<A>): bool', (a: List, b: List, budget: Budget) =>
       [...a].some((item) => [...b].some((other) => equal(item, other, budget))),

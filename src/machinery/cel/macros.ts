@@ -76,7 +76,10 @@ function compileOptionalMap(compiler: Compiler, call: Call, receiver: Expression
     throw compiler.error(call.at, `${call.name}() variable name must be a simple identifier`);
   }
   if (type.kind !== 'optional' && type.kind !== 'dyn') {
-    throw compiler.error(call.at, `found no matching overload for '${call.name}' applied to '${formatType(type)}'`);
+    throw compiler.error(
+      call.at,
+      `found no matching overload for '${call.name}' applied to '${formatType(type)}'`,
+    );
   }
   const item = type.kind === 'optional' ? type.item : dynType;
   const inner = compiler.compile(body, extendScope(scope, variable.name, item));
@@ -309,7 +312,10 @@ class Comprehension {
   }
 }
 
-function addAll(result: Entries, entries: { keys(): Iterable<Value>; find(key: Value): Value | undefined }): void {
+function addAll(
+  result: Entries,
+  entries: { keys(): Iterable<Value>; find(key: Value): Value | undefined },
+): void {
   for (const key of entries.keys()) result.add(key, entries.find(key) ?? null);
 }
 

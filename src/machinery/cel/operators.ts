@@ -2,16 +2,8 @@ import type { Budget } from './errors.ts';
 import { CelEvaluationError } from './errors.ts';
 import type { FunctionTable } from './function-table.ts';
 import { int, uint } from './standard-functions.ts';
-import type { MapValue, Uint, Value } from './values.ts';
-import {
-  compareNumbers,
-  concatenate,
-  Duration,
-  equal,
-  List,
-  Optional,
-  Timestamp,
-} from './values.ts';
+import type { List, MapValue, Uint, Value } from './values.ts';
+import { compareNumbers, concatenate, Duration, equal, Optional, Timestamp } from './values.ts';
 
 export function defineOperators(table: FunctionTable): void {
   defineArithmetic(table);
@@ -163,10 +155,10 @@ function optionalItem(list: List, index: bigint): Optional {
   return index < 0n || index >= BigInt(list.size) ? Optional.none : new Optional(list.at(Number(index)));
 }
 
-/** Applies `find` to the value of an optional, if it has one. */
-function chained<T extends Value>(find: (value: T, key: never) => Optional) {
-  return (optional: Optional, key: never): Optional =>
-    optional.value === undefined ? Optional.none : find(optional.value as T, key);
+/** Applies `find`, which fits the type of its value, to an optional. */
+function chained(find: (value: never, key: never) => Optional) {
+  return ({ value }: Optional, key: never): Optional =>
+    value === undefined ? Optional.none : find(value as never, key);
 }
 
 function defineAccess(table: FunctionTable): void {

@@ -16,7 +16,7 @@ export function defineOptionalFunctions(table: FunctionTable): void {
       if (optional.value === undefined) throw new CelEvaluationError('optional.none() dereference');
       return optional.value;
     })
-    .define('optional<A>.orValue(A): A', (optional: Optional, other: Value) => 
+    .define('optional<A>.orValue(A): A', (optional: Optional, other: Value) =>
       // Null is a value.
       optional.value === undefined ? other : optional.value,
     )

@@ -55,7 +55,8 @@ export function findAll(text: string, pattern: string, limit: number, budget: Bu
   const found: string[] = [];
   // Go has no empty match right behind another one.
   let lastEnd = -1;
-  while ((limit < 0 || found.length < limit) && matcher.find()) {
+  const most = limit < 0 ? Infinity : limit;
+  while (found.length < most && matcher.find()) {
     budget.charge(1);
     if (matcher.start() === matcher.end() && matcher.start() === lastEnd) continue;
     lastEnd = matcher.end();

@@ -55,7 +55,8 @@ export function parseSemanticVersion(text: string, normalize: boolean): Semantic
   const numbers = [BigInt(major), BigInt(minor), BigInt(patch)] as const;
   const parts = preRelease?.split('.') ?? [];
   if (numbers.some((number) => number > maxNumber)) return 'Invalid semantic version';
-  if (parts.some((part) => /^0\d+$/.test(part))) return 'Numeric PreRelease version must not contain leading zeroes';
+  if (parts.some((part) => /^0\d+$/.test(part)))
+    return 'Numeric PreRelease version must not contain leading zeroes';
   return new SemanticVersion(numbers, parts);
 }
 

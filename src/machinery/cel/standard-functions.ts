@@ -59,9 +59,18 @@ function defineStringTests(table: FunctionTable): void {
     };
   const patternCheck = checkPattern('matches', 1);
   table
-    .define('string.contains(string): bool', test((text, part) => text.includes(part)))
-    .define('string.startsWith(string): bool', test((text, part) => text.startsWith(part)))
-    .define('string.endsWith(string): bool', test((text, part) => text.endsWith(part)))
+    .define(
+      'string.contains(string): bool',
+      test((text, part) => text.includes(part)),
+    )
+    .define(
+      'string.startsWith(string): bool',
+      test((text, part) => text.startsWith(part)),
+    )
+    .define(
+      'string.endsWith(string): bool',
+      test((text, part) => text.endsWith(part)),
+    )
     .define('string.matches(string): bool', matches, patternCheck)
     .define('matches(string, string): bool', matches, patternCheck);
 }

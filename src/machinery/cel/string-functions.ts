@@ -92,8 +92,13 @@ function replace(text: string, from: string, to: string, limit: number, budget: 
   const parts = from === '' ? ['', ...codePoints(text), ''] : text.split(from);
   const count = limit < 0 ? parts.length - 1 : Math.min(limit, parts.length - 1);
   budget.chargeSize(text.length + count * to.length);
-  return parts.slice(1, count + 1).reduce((result, part) => result + to + part, parts[0] ?? '') +
-    parts.slice(count + 1).map((part) => from + part).join('');
+  return (
+    parts.slice(1, count + 1).reduce((result, part) => result + to + part, parts[0] ?? '') +
+    parts
+      .slice(count + 1)
+      .map((part) => from + part)
+      .join('')
+  );
 }
 
 function defineChanges(table: FunctionTable): void {
@@ -111,9 +116,13 @@ function defineChanges(table: FunctionTable): void {
       mapped((text) => text.replace(/[a-z]+/g, (letters) => letters.toUpperCase())),
     )
     // Unicode white space; JavaScript counts the byte order mark too, and not U+0085.
-    .define('string.trim(): string', mapped((text) => trim(text)))
-    .define('string.replace(string, string): string', (text: string, from: string, to: string, budget: Budget) =>
-      replace(text, from, to, -1, budget),
+    .define(
+      'string.trim(): string',
+      mapped((text) => trim(text)),
+    )
+    .define(
+      'string.replace(string, string): string',
+      (text: string, from: string, to: string, budget: Budget) => replace(text, from, to, -1, budget),
     )
     .define(
       'string.replace(string, string, int): string',

@@ -149,6 +149,6 @@ function convertLiteral(value: unknown, at: number): Expression {
       return { kind: 'literal', at, value };
     default:
       if (value instanceof Uint8Array) return { kind: 'literal', at, value: new Uint8Array(value) };
-      return { kind: 'uint', at, value: BigInt(String(value)) };
+      return { kind: 'uint', at, value: BigInt((value as { value: bigint }).value) };
   }
 }

@@ -1,21 +1,24 @@
 /** Types without parts. The last six belong to the Kubernetes libraries. */
-type SimpleKind =
-  | 'dyn'
-  | 'bool'
-  | 'int'
-  | 'uint'
-  | 'double'
-  | 'string'
-  | 'bytes'
-  | 'null'
-  | 'timestamp'
-  | 'duration'
-  | 'ip'
-  | 'cidr'
-  | 'url'
-  | 'quantity'
-  | 'semver'
-  | 'format';
+const simpleKinds = [
+  'dyn',
+  'bool',
+  'int',
+  'uint',
+  'double',
+  'string',
+  'bytes',
+  'null',
+  'timestamp',
+  'duration',
+  'ip',
+  'cidr',
+  'url',
+  'quantity',
+  'semver',
+  'format',
+] as const;
+
+type SimpleKind = (typeof simpleKinds)[number];
 
 /** The static type of a CEL expression. */
 export type Type =
@@ -60,14 +63,7 @@ export function optionalType(item: Type): Type {
   return { kind: 'optional', item };
 }
 
-const simpleTypes: ReadonlyMap<string, Type> = new Map(
-  (
-    [
-      ...['dyn', 'bool', 'int', 'uint', 'double', 'string', 'bytes', 'null', 'timestamp', 'duration'],
-      ...['ip', 'cidr', 'url', 'quantity', 'semver', 'format'],
-    ] as SimpleKind[]
-  ).map((kind) => [kind, simple(kind)]),
-);
+const simpleTypes: ReadonlyMap<string, Type> = new Map(simpleKinds.map((kind) => [kind, simple(kind)]));
 
 /** Names that an expression can use for types, as in `type(x) == string`. */
 export const typeNames: ReadonlyMap<string, Type> = new Map<string, Type>([

@@ -72,5 +72,6 @@ export function writeContext(server: ApiServer, user: UserInfo, dryRun: boolean)
     user,
     dryRun,
     read: (storageKey, namespace, name) => storage.get(storageKey, namespace, name),
+    list: (storageKey) => storage.list(storageKey, undefined),
   };
 }

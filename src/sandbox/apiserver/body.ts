@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml';
-import type { Document, ParsedNode, Tags } from 'yaml';
+import type { Document, Tags } from 'yaml';
 import { errorMessage } from '../../base/errors.ts';
 import type { HttpRequest } from '../../base/network.ts';
 import { readBody as readBytes } from '../../base/network.ts';
@@ -157,7 +157,9 @@ const yamlOptions = {
   version: '1.1',
   merge: true,
   customTags: (tags: Tags): Tags =>
-    tags.filter((tag) => typeof tag === 'string' || !(foreignTags.includes(tag.tag) || tag.format === 'TIME')),
+    tags.filter(
+      (tag) => typeof tag === 'string' || !(foreignTags.includes(tag.tag) || tag.format === 'TIME'),
+    ),
 } as const;
 
 function fromYaml(text: string): Body {
@@ -174,7 +176,7 @@ function fromYaml(text: string): Body {
   return { value, strictProblems: () => [], yamlProblem: yamlDuplicate(text) };
 }
 
-function parseYaml(text: string, uniqueKeys: boolean): Document.Parsed<ParsedNode> {
+function parseYaml(text: string, uniqueKeys: boolean): Document.Parsed {
   try {
     return parseDocument(text, { ...yamlOptions, uniqueKeys, logLevel: 'error' });
   } catch (error) {

@@ -56,7 +56,12 @@ export class Discovery {
   #answerAggregated(isCore: boolean, ifNoneMatch: string | undefined): FetchResponse | undefined {
     const document = this.#document(`aggregated ${isCore}`, () => aggregatedDocument(this.#registry, isCore));
     if (document === undefined) return undefined;
-    const headers = { 'content-type': aggregatedType, vary: 'Accept', 'cache-control': 'public', etag: document.etag };
+    const headers = {
+      'content-type': aggregatedType,
+      vary: 'Accept',
+      'cache-control': 'public',
+      etag: document.etag,
+    };
     if (ifNoneMatch === document.etag) return memoryResponse(304, headers, []);
     return jsonResponse(200, document.body, headers);
   }
@@ -111,7 +116,10 @@ function legacyDocument(groups: readonly ApiGroup[], path: string): JsonObject |
 }
 
 function groupDocument({ name, versions }: ApiGroup): JsonObject {
-  const list = versions.map(({ version }) => ({ groupVersion: apiVersionOf({ group: name, version }), version }));
+  const list = versions.map(({ version }) => ({
+    groupVersion: apiVersionOf({ group: name, version }),
+    version,
+  }));
   return { name, versions: list, preferredVersion: list[0] ?? null };
 }
 

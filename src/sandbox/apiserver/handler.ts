@@ -4,6 +4,7 @@ import type { FetchResponse } from '../../base/fetch.ts';
 import { jsonResponse, memoryResponse } from '../../base/fetch.ts';
 import type { HttpHandler, HttpRequest } from '../../base/network.ts';
 import type { JsonObject } from '../../machinery/json.ts';
+import { isObject } from '../../machinery/json.ts';
 import type { Answer, ApiRequest, ApiServer } from './api-server.ts';
 import type { Representation } from './negotiation.ts';
 import { negotiate } from './negotiation.ts';
@@ -46,7 +47,10 @@ export interface HandlerOptions extends ApiServer {
   readonly extraRoutes?: readonly Route[] | undefined;
 }
 
-const administrator: UserInfo = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
+const administrator: UserInfo = {
+  name: 'kubernetes-admin',
+  groups: ['system:masters', 'system:authenticated'],
+};
 
 /** The API server as a handler of HTTP requests. It never throws: whatever goes wrong becomes a Status. */
 export function createHandler(options: HandlerOptions): HttpHandler {
@@ -129,7 +133,11 @@ function actionOf(info: RequestInfo, definition: ResourceDefinition): Action | u
   if (namespaced ? name !== undefined && namespace === undefined : namespace !== undefined) return undefined;
   if (subresource !== '') return subresourceAction(info, definition);
   const isCreate = verb === 'create';
-  const fits = isCreate ? name === undefined : verb !== 'update' && verb !== 'patch' ? true : name !== undefined;
+  const fits = isCreate
+    ? name === undefined
+    : verb !== 'update' && verb !== 'patch'
+      ? true
+      : name !== undefined;
   const acrossNamespaces = namespaced && namespace === undefined && verb !== 'list' && verb !== 'watch';
   if (verb === undefined || !fits || acrossNamespaces || !definition.verbs.includes(verb)) {
     throw methodNotAllowed();
@@ -184,9 +192,8 @@ function answer(
   const headers: Record<string, string> = {};
   if (warnings.length > 0) headers['warning'] = warningHeader(warnings);
   const details = value['kind'] === 'Status' ? value['details'] : undefined;
-  if (typeof details === 'object' && details !== null && 'retryAfterSeconds' in details) {
-    headers['retry-after'] = String(details.retryAfterSeconds);
-  }
+  const retryAfter = isObject(details) ? details['retryAfterSeconds'] : undefined;
+  if (typeof retryAfter === 'number') headers['retry-after'] = String(retryAfter);
   if (representation?.mediaType !== 'application/yaml') return jsonResponse(code, value, headers);
   return textResponse(code, 'application/yaml', stringify(value, { version: '1.1' }), headers);
 }

@@ -1,11 +1,5 @@
 import type { FieldError } from '../../machinery/field-errors.ts';
-import {
-  FieldPath,
-  forbidden,
-  invalidValue,
-  requiredValue,
-  tooLong,
-} from '../../machinery/field-errors.ts';
+import { FieldPath, forbidden, invalidValue, requiredValue, tooLong } from '../../machinery/field-errors.ts';
 import type { Json, JsonObject } from '../../machinery/json.ts';
 import { isObject, jsonEqual, own } from '../../machinery/json.ts';
 import { validateLabels } from '../../machinery/label-selector.ts';
@@ -14,11 +8,14 @@ import { finalizersOf, labelsOf, metadataOf, ownerReferencesOf, textOf } from '.
 import { validateManager } from './request-options.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 
+/** What the rules for names depend on. */
+type Named = Pick<ResourceDefinition, 'kind' | 'validateName'>;
+
 const annotationsMaxBytes = 256 * 1024;
 const path = new FieldPath('metadata');
 
 /** Problems of `metadata` that are the same for all kinds. Source: apimachinery's ValidateObjectMeta. */
-export function validateMetadata(definition: ResourceDefinition, object: JsonObject): FieldError[] {
+export function validateMetadata(definition: Named, object: JsonObject): FieldError[] {
   const metadata = metadataOf(object);
   return [
     ...validateNames(definition, metadata),
@@ -31,7 +28,7 @@ export function validateMetadata(definition: ResourceDefinition, object: JsonObj
   ];
 }
 
-function validateNames(definition: ResourceDefinition, metadata: JsonObject): FieldError[] {
+function validateNames(definition: Named, metadata: JsonObject): FieldError[] {
   const errors: FieldError[] = [];
   const generateName = textOf(metadata, 'generateName');
   const name = textOf(metadata, 'name');
@@ -51,7 +48,7 @@ function validateNames(definition: ResourceDefinition, metadata: JsonObject): Fi
   return errors;
 }
 
-function validateNamespace(definition: ResourceDefinition, metadata: JsonObject): FieldError[] {
+function validateNamespace(definition: Named, metadata: JsonObject): FieldError[] {
   const namespace = textOf(metadata, 'namespace');
   const field = path.child('namespace');
   if (!definition.kind.namespaced) {
@@ -66,7 +63,7 @@ function validateAnnotations(annotations: Json | undefined): FieldError[] {
   const errors: FieldError[] = [];
   let size = 0;
   for (const [key, value] of Object.entries(annotations)) {
-    size += Buffer.byteLength(key) + Buffer.byteLength(String(value));
+    size += Buffer.byteLength(key) + Buffer.byteLength(typeof value === 'string' ? value : '');
     for (const problem of validateQualifiedName(key.toLowerCase())) {
       errors.push(invalidValue(path.child('annotations'), key, problem));
     }

@@ -59,7 +59,7 @@ export function listObject(
   return {
     kind: definition.listKind,
     apiVersion: apiVersionOf(definition.kind),
-    metadata: { ...metadata } as JsonObject,
+    metadata: { ...metadata },
     items: definition.custom ? [...items] : items.map(withoutKind),
   };
 }

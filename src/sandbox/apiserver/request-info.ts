@@ -23,7 +23,11 @@ const namespaceSubresources: readonly string[] = ['status', 'finalize'];
  * @param path without query
  * @returns undefined for other paths (discovery, health, ...), and for malformed ones
  */
-export function parseRequestInfo(method: string, path: string, query: URLSearchParams): RequestInfo | undefined {
+export function parseRequestInfo(
+  method: string,
+  path: string,
+  query: URLSearchParams,
+): RequestInfo | undefined {
   const parts = splitPath(path);
   if (parts === undefined) return undefined;
   const isCore = parts[0] === 'api';

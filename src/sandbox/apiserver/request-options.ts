@@ -166,7 +166,8 @@ function checkFields(fields: FieldSelector, definition: ResourceDefinition): voi
   const always = ['metadata.name', 'metadata.namespace'];
   for (const { field } of fields.terms) {
     if (always.includes(field) || selectableFields?.names.includes(field) === true) continue;
-    if (selectableFields !== undefined && !custom) throw badRequestError(`field label not supported: ${field}`);
+    if (selectableFields !== undefined && !custom)
+      throw badRequestError(`field label not supported: ${field}`);
     const known = [...always, ...(selectableFields?.names ?? [])].map((name) => `"${name}"`).join(', ');
     throw badRequestError(`"${field}" is not a known field selector: only ${known}`);
   }

@@ -23,6 +23,8 @@ export interface WriteContext {
   readonly dryRun: boolean;
   /** Any other stored object, for rules that look beside their own (service account of a pod, IP in use, ...). */
   readonly read: (storageKey: string, namespace: string | undefined, name: string) => JsonObject | undefined;
+  /** All stored objects of a kind, in all namespaces. */
+  readonly list: (storageKey: string) => readonly JsonObject[];
 }
 
 /** One column of a Table. */

@@ -10,7 +10,11 @@ export interface Selection {
 }
 
 /** @param object as served */
-export function isSelected(definition: ResourceDefinition, selection: Selection, object: JsonObject): boolean {
+export function isSelected(
+  definition: ResourceDefinition,
+  selection: Selection,
+  object: JsonObject,
+): boolean {
   if (!selection.labels.isEmpty() && !selection.labels.matches(labelsOf(object))) return false;
   if (selection.fields.isEmpty()) return true;
   const metadata = metadataOf(object);

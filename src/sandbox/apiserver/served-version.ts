@@ -39,7 +39,8 @@ function convert(definition: ResourceDefinition, stored: JsonObject, apiVersion:
 export function toStored(definition: ResourceDefinition, object: JsonObject): JsonObject {
   const converted = definition.conversion?.toStored(object) ?? object;
   const version = definition.storageVersion;
-  const stored = definition.conversion === undefined ? apiVersionOf({ ...definition.kind, version }) : undefined;
+  const stored =
+    definition.conversion === undefined ? apiVersionOf({ ...definition.kind, version }) : undefined;
   if (stored === undefined || converted['apiVersion'] === stored) return converted;
   return { ...converted, apiVersion: stored };
 }

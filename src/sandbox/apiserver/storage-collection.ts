@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../machinery/json.ts';
 import { nameOf, namespaceOf } from './object-metadata.ts';
-import type { Change } from './storage.ts';
-import { CompactedError } from './storage.ts';
+import type { Change } from './storage-change.ts';
+import { CompactedError } from './storage-change.ts';
 import { Watcher } from './storage-watcher.ts';
 import type { WatcherOptions } from './storage-watcher.ts';
 
@@ -116,9 +116,9 @@ export class Collection {
     return watcher;
   }
 
-  /** Ends all watches, as if the connections had broken. */
+  /** Ends all watches, once their readers have what has happened. */
   end(): void {
-    for (const watchers of [...this.#watchers.values()]) for (const watcher of [...watchers]) watcher.close();
+    for (const watchers of this.#watchers.values()) for (const watcher of watchers) watcher.finish();
   }
 
   #since({ after, namespace, name }: WatcherOptions): Change[] {

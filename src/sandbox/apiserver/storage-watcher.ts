@@ -1,4 +1,4 @@
-import type { Change } from './storage.ts';
+import type { Change } from './storage-change.ts';
 
 export interface WatcherOptions {
   /** Only changes with a greater revision. */
@@ -21,6 +21,7 @@ export class Watcher {
   #queue: Change[];
   #at = 0;
   #closed = false;
+  #finished = false;
   #wake: (() => void) | undefined;
 
   /** @param backlog what has already happened; not counted as waiting */
@@ -41,7 +42,7 @@ export class Watcher {
   }
 
   push(change: Change): void {
-    if (this.#closed || change.revision <= this.#after) return;
+    if (this.#closed || this.#finished || change.revision <= this.#after) return;
     if (this.#queue.length - this.#at >= this.#capacity) {
       this.close();
       return;
@@ -58,6 +59,7 @@ export class Watcher {
     if (this.#at === this.#queue.length) {
       this.#queue = [];
       this.#at = 0;
+      if (this.#finished) this.close();
     }
     return change;
   }
@@ -74,6 +76,13 @@ export class Watcher {
   wake(): void {
     this.#wake?.();
     this.#wake = undefined;
+  }
+
+  /** Nothing more comes; what waits can still be read. */
+  finish(): void {
+    if (!this.pending) this.close();
+    else this.#finished = true;
+    this.wake();
   }
 
   /** What waits is dropped. */

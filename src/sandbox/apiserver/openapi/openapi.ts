@@ -52,7 +52,10 @@ export class OpenApi {
   }
 
   #index(): JsonObject {
-    const paths = this.#documents().map(([path, { hash }]) => [path, { serverRelativeURL: urlOf(path, hash) }]);
+    const paths = this.#documents().map(([path, { hash }]) => [
+      path,
+      { serverRelativeURL: urlOf(path, hash) },
+    ]);
     return { paths: Object.fromEntries(paths) as JsonObject };
   }
 
@@ -76,7 +79,8 @@ export class OpenApi {
   #answerV3(request: HttpRequest, path: string, query: string): FetchResponse | undefined {
     const document = this.#documents().find(([name]) => name === path)?.[1];
     if (document === undefined) return undefined;
-    if (chooseType(request, ['application/json']) === undefined) return bytesResponse(406, {}, new Uint8Array());
+    if (chooseType(request, ['application/json']) === undefined)
+      return bytesResponse(406, {}, new Uint8Array());
     const asked = new URLSearchParams(query).get('hash') ?? '';
     if (asked !== '' && asked !== document.hash) {
       return bytesResponse(301, { location: urlOf(path, document.hash), vary: 'Accept' }, new Uint8Array());
@@ -133,7 +137,9 @@ function chooseType(request: HttpRequest, offered: readonly string[]): string | 
   if (accept === '') return offered[0];
   for (const clause of accept.split(',')) {
     const wanted = clause.split(';', 1)[0]?.trim() ?? '';
-    const found = ['*/*', 'application/*'].includes(wanted) ? offered[0] : offered.find((type) => type === wanted);
+    const found = ['*/*', 'application/*'].includes(wanted)
+      ? offered[0]
+      : offered.find((type) => type === wanted);
     if (found !== undefined) return found;
   }
   return undefined;

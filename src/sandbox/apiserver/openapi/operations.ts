@@ -2,7 +2,14 @@ import type { GroupVersionKind } from '../../../machinery/group-version-kind.ts'
 import type { ResourceDefinition, Verb } from '../resource-definition.ts';
 import type { Subresource } from '../subresources.ts';
 import { subresourcesOf } from '../subresources.ts';
-import { builtInModel, deleteOptionsModel, groupVersionPath, modelNames, patchModel, statusModel } from './models.ts';
+import {
+  builtInModel,
+  deleteOptionsModel,
+  groupVersionPath,
+  modelNames,
+  patchModel,
+  statusModel,
+} from './models.ts';
 
 export type Method = 'get' | 'put' | 'post' | 'delete' | 'patch';
 
@@ -29,7 +36,9 @@ export interface PathItem {
   readonly operations: readonly Operation[];
 }
 
-export const parameterTypes: { readonly [name: string]: { readonly type: string; readonly description: string } } = {
+export const parameterTypes: {
+  readonly [name: string]: { readonly type: string; readonly description: string };
+} = {
   allowWatchBookmarks: { type: 'boolean', description: 'Ask for watch events of type BOOKMARK.' },
   continue: { type: 'string', description: 'The continue token of the page before.' },
   dryRun: { type: 'string', description: "'All': do everything but keep the change." },
@@ -56,7 +65,14 @@ export const parameterTypes: { readonly [name: string]: { readonly type: string;
 };
 
 const writeParameters = ['dryRun', 'fieldManager', 'fieldValidation'];
-const selectParameters = ['fieldSelector', 'labelSelector', 'limit', 'continue', 'resourceVersion', 'resourceVersionMatch'];
+const selectParameters = [
+  'fieldSelector',
+  'labelSelector',
+  'limit',
+  'continue',
+  'resourceVersion',
+  'resourceVersionMatch',
+];
 const deleteParameters = ['dryRun', 'gracePeriodSeconds', 'orphanDependents', 'propagationPolicy'];
 const queryParameters: { readonly [action in Operation['action']]: readonly string[] } = {
   get: [],
@@ -70,7 +86,11 @@ const queryParameters: { readonly [action in Operation['action']]: readonly stri
 };
 
 const jsonTypes = ['application/json', 'application/yaml'];
-const patchTypes = ['application/apply-patch+yaml', 'application/json-patch+json', 'application/merge-patch+json'];
+const patchTypes = [
+  'application/apply-patch+yaml',
+  'application/json-patch+json',
+  'application/merge-patch+json',
+];
 
 /** All paths of one kind at one version. */
 export function pathsOf(definition: ResourceDefinition): PathItem[] {
@@ -79,7 +99,10 @@ export function pathsOf(definition: ResourceDefinition): PathItem[] {
   const collection = `${root}/${kind.namespaced ? 'namespaces/{namespace}/' : ''}${kind.resource}`;
   const items: PathItem[] = [
     { path: collection, operations: operationsOf(definition, ['list', 'create', 'deletecollection']) },
-    { path: `${collection}/{name}`, operations: operationsOf(definition, ['get', 'update', 'delete', 'patch']) },
+    {
+      path: `${collection}/{name}`,
+      operations: operationsOf(definition, ['get', 'update', 'delete', 'patch']),
+    },
     ...subresourcesOf(definition).map((subresource) => ({
       path: `${collection}/{name}/${subresource.name}`,
       operations: subresourceOperations(definition, subresource),

@@ -34,7 +34,14 @@ export function openApiV2(definitions: readonly ResourceDefinition[]): JsonObjec
 
 function parameter(name: string, place: 'path' | 'query'): JsonObject {
   const { type = 'string', description = '' } = parameterTypes[name] ?? {};
-  return { name, in: place, description, type, uniqueItems: true, ...(place === 'path' ? { required: true } : {}) };
+  return {
+    name,
+    in: place,
+    description,
+    type,
+    uniqueItems: true,
+    ...(place === 'path' ? { required: true } : {}),
+  };
 }
 
 function operationDocument(operation: Operation): JsonObject {
@@ -52,7 +59,10 @@ function operationDocument(operation: Operation): JsonObject {
     schemes: ['https'],
     parameters: [...bodyParameters, ...parameters.map((name) => parameter(name, 'query'))],
     responses: {
-      '200': { description: 'OK', schema: answer === undefined ? { type: 'string' } : { $ref: prefix + answer } },
+      '200': {
+        description: 'OK',
+        schema: answer === undefined ? { type: 'string' } : { $ref: prefix + answer },
+      },
       '401': { description: 'Unauthorized' },
     },
     'x-kubernetes-action': action,
@@ -73,7 +83,11 @@ export function schemaV2(schema: JsonObject): JsonObject {
   const ref = referenceOf(schema);
   if (ref !== undefined) {
     const { description } = schema;
-    return { $ref: prefix + ref, ...(description === undefined ? {} : { description }), ...extensionsOf(schema) };
+    return {
+      $ref: prefix + ref,
+      ...(description === undefined ? {} : { description }),
+      ...extensionsOf(schema),
+    };
   }
   for (const [key, value] of Object.entries(schema)) {
     if (dropped.includes(key)) continue;

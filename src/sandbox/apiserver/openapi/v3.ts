@@ -15,7 +15,10 @@ export function openApiV3(definitions: readonly ResourceDefinition[]): JsonObjec
     path,
     {
       ...Object.fromEntries(operations.map((operation) => [operation.method, operationDocument(operation)])),
-      parameters: [...pathParameters(path).map((name) => parameter(name, 'path')), parameter('pretty', 'query')],
+      parameters: [
+        ...pathParameters(path).map((name) => parameter(name, 'path')),
+        parameter('pretty', 'query'),
+      ],
     },
   ]);
   return {
@@ -42,7 +45,10 @@ function parameter(name: string, place: 'path' | 'query'): JsonObject {
 
 function operationDocument(operation: Operation): JsonObject {
   const { id, description, tag, action, kind, parameters, body, consumes, answer } = operation;
-  const answers = answer === undefined ? { 'text/plain': { schema: { type: 'string' } } } : content(answer, ['application/json', 'application/yaml']);
+  const answers =
+    answer === undefined
+      ? { 'text/plain': { schema: { type: 'string' } } }
+      : content(answer, ['application/json', 'application/yaml']);
   return {
     operationId: id,
     description,

@@ -44,7 +44,9 @@ export class ProtobufError extends Error {}
  */
 export function decodeProtobuf(bytes: Uint8Array): JsonObject {
   if (!magic.equals(bytes.subarray(0, magic.length))) {
-    throw new ProtobufError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
+    throw new ProtobufError(
+      'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]',
+    );
   }
   try {
     return decodeUnknown(protobuf.Reader.create(bytes.subarray(magic.length)));
@@ -70,7 +72,8 @@ function decodeUnknown(reader: Reader): JsonObject {
         raw = reader.bytes();
         break;
       case 0x1a:
-        if (reader.string() !== '') throw new ProtobufError('unable to decode: content encoding is not supported');
+        if (reader.string() !== '')
+          throw new ProtobufError('unable to decode: content encoding is not supported');
         break;
       case 0x22:
         contentType = reader.string();
@@ -106,11 +109,15 @@ function decodeTypeMeta(reader: Reader): [apiVersion: string, kind: string] {
 
 function messageOf(apiVersion: string, kind: string): Message {
   const { packages, messages } = descriptor();
-  const inGroup = Object.hasOwn(packages, apiVersion) ? messages.get(`${packages[apiVersion]}.${kind}`) : undefined;
+  const inGroup = Object.hasOwn(packages, apiVersion)
+    ? messages.get(`${packages[apiVersion]}.${kind}`)
+    : undefined;
   // The options of requests are in every group.
   const message = inGroup ?? (kind.endsWith('Options') ? messages.get(`${metaPackage}.${kind}`) : undefined);
   if (message === undefined) {
-    throw new ProtobufError(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`);
+    throw new ProtobufError(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`,
+    );
   }
   return message;
 }
@@ -161,7 +168,13 @@ function decodeMessage(reader: Reader, message: Message, end: number, depth: num
   return object;
 }
 
-function decodeField(reader: Reader, field: Field, wireType: number, object: JsonObject, depth: number): void {
+function decodeField(
+  reader: Reader,
+  field: Field,
+  wireType: number,
+  object: JsonObject,
+  depth: number,
+): void {
   const { name, type } = field;
   if (field.isMap) {
     checkWireType(field, wireType, 2);
@@ -201,7 +214,8 @@ function listIn(object: JsonObject, name: string): Json[] {
 }
 
 function decodeItems(reader: Reader, field: Field, wireType: number, list: Json[], depth: number): void {
-  const isPacked = wireType === 2 && Object.hasOwn(scalarWireTypes, field.type) && scalarWireTypes[field.type] !== 2;
+  const isPacked =
+    wireType === 2 && Object.hasOwn(scalarWireTypes, field.type) && scalarWireTypes[field.type] !== 2;
   if (!isPacked) {
     list.push(decodeValue(reader, field, wireType, depth) ?? null);
     return;
@@ -257,10 +271,15 @@ function decodeScalar(reader: Reader, type: string): Json {
     case 'int32':
       return reader.int32();
     case 'int64':
-      return Number(reader.int64().toString());
+      return toNumber(reader.int64());
     default:
       return finite(reader.double());
   }
+}
+
+/** 64-bit integers come as numbers or as halves, depending on what else is installed. */
+function toNumber(value: number | { toNumber(): number }): number {
+  return typeof value === 'number' ? value : value.toNumber();
 }
 
 function finite(value: number): number {
@@ -269,7 +288,8 @@ function finite(value: number): number {
 }
 
 function checkWireType({ name, type }: Field, got: number, want: number): void {
-  if (got !== want) throw new ProtobufError(`proto: wrong wireType = ${got} for field ${name === '' ? type : name}`);
+  if (got !== want)
+    throw new ProtobufError(`proto: wrong wireType = ${got} for field ${name === '' ? type : name}`);
 }
 
 /** Where the part of which the length comes next will end. */

@@ -1,4 +1,4 @@
-import { formatMicroTime, formatTime } from '../../../base/time.ts';
+import { formatTime } from '../../../base/time.ts';
 import type { Json, JsonObject } from '../../../machinery/json.ts';
 
 const meta = 'k8s.io.apimachinery.pkg.apis.meta.v1';
@@ -12,10 +12,8 @@ type Convert = (fields: JsonObject) => Json | undefined;
 /** Types whose JSON is not the object of their fields. */
 const converters: { readonly [type: string]: Convert } = {
   [`${meta}.Time`]: (fields) => time(fields, (seconds) => formatTime(seconds * 1000)),
-  [`${meta}.MicroTime`]: (fields) =>
-    time(fields, (seconds) => formatMicroTime(seconds * 1000 + Math.trunc(number(fields['nanos']) / 1000) / 1000)),
+  [`${meta}.MicroTime`]: (fields) => time(fields, (seconds) => microTime(seconds, number(fields['nanos']))),
   [`${meta}.FieldsV1`]: (fields) => parseRaw(fields['Raw']),
-  [`${meta}.Verbs`]: (fields) => fields['items'] ?? [],
   'k8s.io.apimachinery.pkg.api.resource.Quantity': (fields) => fields['string'] ?? '0',
   'k8s.io.apimachinery.pkg.util.intstr.IntOrString': (fields) =>
     number(fields['type']) === 0 ? (fields['intVal'] ?? 0) : (fields['strVal'] ?? ''),
@@ -48,6 +46,13 @@ function time(fields: JsonObject, format: (seconds: number) => string): string |
   const seconds = number(fields['seconds']);
   if (seconds < earliest || seconds > latest) throw new RangeError('the year is outside of 1 to 9999');
   return format(seconds);
+}
+
+/** Microseconds as text: as a number of milliseconds they would be rounded. */
+function microTime(seconds: number, nanos: number): string {
+  const micros = Math.trunc(nanos / 1000);
+  if (micros < 0 || micros > 999_999) throw new RangeError('nanoseconds are outside of their second');
+  return `${formatTime(seconds * 1000).slice(0, -1)}.${micros.toString().padStart(6, '0')}Z`;
 }
 
 /** JSON inside: it comes as base64 of its bytes. */

@@ -28,23 +28,25 @@ export function correlatedField(
 export function correlatedItem(of: Correlation | undefined, value: Json): Correlation | undefined {
   if (of === undefined || !Array.isArray(of.old) || !isObject(value)) return undefined;
   const { schema } = of;
-  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  if (schema['x-kubernetes-list-type'] !== 'map' || schema.items === undefined) return undefined;
+  const keys = schema['x-kubernetes-list-map-keys'];
+  if (schema['x-kubernetes-list-type'] !== 'map' || keys === undefined || schema.items === undefined) {
+    return undefined;
+  }
   const old = oldItems(of.old, keys).get(keyOf(value, keys));
   return old === undefined ? undefined : { schema: schema.items, value, old };
 }
 
-const indices = new WeakMap<readonly Json[], ReadonlyMap<string, JsonObject>>();
+const indices = new WeakMap<readonly Json[], { readonly keys: readonly string[]; readonly items: Items }>();
+
+type Items = ReadonlyMap<string, JsonObject>;
 
 /** The items by key; made once per list. */
-function oldItems(list: readonly Json[], keys: readonly string[]): ReadonlyMap<string, JsonObject> {
-  let index = indices.get(list);
-  if (index === undefined) {
-    const objects = list.filter(isObject);
-    index = new Map(objects.map((item) => [keyOf(item, keys), item]));
-    indices.set(list, index);
-  }
-  return index;
+function oldItems(list: readonly Json[], keys: readonly string[]): Items {
+  const known = indices.get(list);
+  if (known !== undefined && known.keys === keys) return known.items;
+  const items = new Map(list.filter(isObject).map((item) => [keyOf(item, keys), item]));
+  indices.set(list, { keys, items });
+  return items;
 }
 
 function keyOf(item: JsonObject, keys: readonly string[]): string {

@@ -118,7 +118,7 @@ class Reader {
         return this.#map(value, path);
       case 'unsupported':
         return this.#unsupported(keyword, value, path);
-      case 'json':
+      default:
         return value;
     }
   }

@@ -1,5 +1,6 @@
 import type { FieldError } from '../../../machinery/field-errors.ts';
 import {
+  goQuote,
   invalidValue,
   requiredValue,
   tooLong,
@@ -122,8 +123,9 @@ class Validation {
     result: Result,
   ): void {
     const { anyOf, oneOf, allOf, not } = schema;
+    if (anyOf === undefined && oneOf === undefined && allOf === undefined && not === undefined) return;
     const run = (branch: Schema): Result => this.#run(branch, value, place, correlation);
-    const at = JSON.stringify(this.#textOf(place));
+    const at = goQuote(this.#textOf(place));
     if (anyOf !== undefined) {
       const best = bestOf(anyOf, run, true);
       if (best.valid === 0) this.#general(result, `${at} must validate at least one schema (anyOf)`);
@@ -270,7 +272,7 @@ class Validation {
   }
 
   #wrongType(result: Result, place: Place | undefined, expected: string, actual: string): void {
-    const text = `${this.#textOf(place)} in body must be of type ${expected}: ${JSON.stringify(actual)}`;
+    const text = `${this.#textOf(place)} in body must be of type ${expected}: ${goQuote(actual)}`;
     result.problems.push({ text, error: typeInvalid(this.#field(place), actual, text) });
   }
 

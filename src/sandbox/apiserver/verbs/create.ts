@@ -52,7 +52,13 @@ export async function readObject(
 /** Takes out what only the server gives. */
 export function wipe(object: JsonObject): void {
   const metadata = ownMetadata(object);
-  for (const field of ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink']) {
+  for (const field of [
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'selfLink',
+  ]) {
     delete metadata[field];
   }
 }

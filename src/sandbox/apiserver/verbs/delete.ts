@@ -115,7 +115,8 @@ function mark(
 function sameMarks(old: JsonObject, next: JsonObject): boolean {
   return (
     textOf(metadataOf(old), 'deletionTimestamp') === textOf(metadataOf(next), 'deletionTimestamp') &&
-    own(metadataOf(old), 'deletionGracePeriodSeconds') === own(metadataOf(next), 'deletionGracePeriodSeconds') &&
+    own(metadataOf(old), 'deletionGracePeriodSeconds') ===
+      own(metadataOf(next), 'deletionGracePeriodSeconds') &&
     finalizersOf(old).join() === finalizersOf(next).join()
   );
 }
@@ -219,7 +220,8 @@ export async function parseDeleteOptions(server: ApiServer, request: ApiRequest)
   try {
     value = (await readBody(http, format, server.decodeProtobuf))?.value;
   } catch (error) {
-    if (error instanceof BodyError) throw badRequestError(`couldn't get version/kind; json parse error: ${error.message}`);
+    if (error instanceof BodyError)
+      throw badRequestError(`couldn't get version/kind; json parse error: ${error.message}`);
     throw error;
   }
   if (value === undefined) return optionsOf(optionsOfQuery(query));
@@ -250,10 +252,14 @@ function optionsOf(value: JsonObject): DeleteOptions {
   const dryRun = own(value, 'dryRun') ?? [];
   const conditions = own(value, 'preconditions') ?? {};
   if (grace !== undefined && !Number.isSafeInteger(grace)) {
-    throw badRequestError('json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of type int64');
+    throw badRequestError(
+      'json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of type int64',
+    );
   }
   if (!isObject(conditions)) {
-    throw badRequestError('json: cannot unmarshal into Go struct field DeleteOptions.preconditions of type v1.Preconditions');
+    throw badRequestError(
+      'json: cannot unmarshal into Go struct field DeleteOptions.preconditions of type v1.Preconditions',
+    );
   }
   const errors: FieldError[] = [];
   if (orphan !== undefined && policy !== undefined) {
@@ -264,7 +270,9 @@ function optionsOf(value: JsonObject): DeleteOptions {
   if (policy !== undefined && known === undefined) {
     errors.push(unsupportedValue('propagationPolicy', policy, [...policies, 'nil']));
   }
-  const runs = Array.isArray(dryRun) ? dryRun.map(String) : [String(dryRun)];
+  const runs = (Array.isArray(dryRun) ? dryRun : [dryRun]).map((run) =>
+    typeof run === 'string' ? run : JSON.stringify(run),
+  );
   refuseOptions('DeleteOptions', [...errors, ...validateDryRun(runs)]);
   const legacy = orphan === undefined ? undefined : orphan === true ? 'Orphan' : 'Background';
   const uid = textOf(conditions, 'uid');

@@ -21,8 +21,7 @@ export async function finalizeNamespace(server: ApiServer, request: ApiRequest):
   if (stored === undefined) throw notFoundError(definition.kind, name);
   const version = resourceVersionOf(namespace);
   if (version !== '' && version !== resourceVersionOf(stored)) {
-    const why =
-      'the object has been modified; please apply your changes to the latest version and try again';
+    const why = 'the object has been modified; please apply your changes to the latest version and try again';
     throw conflictError(definition.kind, name, why);
   }
   const next: JsonObject = { ...stored, spec: { ...specOf(stored), ...onlyFinalizers(specOf(namespace)) } };

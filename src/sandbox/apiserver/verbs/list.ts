@@ -10,7 +10,7 @@ import type { ListOptions } from '../request-options.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import { isSelected } from '../selection.ts';
 import { served } from '../served-version.ts';
-import { CompactedError } from '../storage.ts';
+import { CompactedError } from '../storage-change.ts';
 import { parseDeleteOptions, removeStored } from './delete.ts';
 
 /** GET of one object. */

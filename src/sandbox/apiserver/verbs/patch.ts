@@ -36,7 +36,9 @@ export type PatchType = (typeof patchTypes)[keyof typeof patchTypes];
  */
 export function patchTypeOf(definition: ResourceDefinition, contentType: string | undefined): PatchType {
   const mediaType = mediaTypeOf(contentType);
-  const accepted = Object.entries(patchTypes).filter(([, type]) => type !== 'strategic' || !definition.custom);
+  const accepted = Object.entries(patchTypes).filter(
+    ([, type]) => type !== 'strategic' || !definition.custom,
+  );
   const found = accepted.find(([name]) => name === mediaType);
   if (found === undefined) throw unsupportedMediaTypeError(accepted.map(([name]) => name));
   return found[1];

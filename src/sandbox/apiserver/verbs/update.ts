@@ -98,8 +98,7 @@ function checkVersion(definition: ResourceDefinition, old: JsonObject, object: J
     throw new RequestError(invalidStatus({ group: kind.group, kind: kind.resource }, name, [error]));
   }
   if (version === resourceVersionOf(old)) return;
-  const why =
-    'the object has been modified; please apply your changes to the latest version and try again';
+  const why = 'the object has been modified; please apply your changes to the latest version and try again';
   throw conflictError(kind, name, why);
 }
 
@@ -121,7 +120,12 @@ function setOrDelete(object: JsonObject, field: string, value: Json | undefined)
 }
 
 /** Keeps spec and status apart, lets the kind have its say, and counts the generation. */
-function prepare({ definition, context }: Write, next: JsonObject, old: JsonObject, subresource: string): void {
+function prepare(
+  { definition, context }: Write,
+  next: JsonObject,
+  old: JsonObject,
+  subresource: string,
+): void {
   if (subresource === 'status') {
     keepAllButStatus(definition, next, old);
     definition.prepareForStatusUpdate?.(next, old, context);

@@ -11,8 +11,8 @@ import type { ListOptions } from '../request-options.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import { isSelected } from '../selection.ts';
 import { served } from '../served-version.ts';
-import type { Change } from '../storage.ts';
-import { CompactedError } from '../storage.ts';
+import type { Change } from '../storage-change.ts';
+import { CompactedError } from '../storage-change.ts';
 import type { Watcher } from '../storage-watcher.ts';
 
 /** An event as it goes over the wire; shared by all watches that see the same, never changed. */
@@ -116,8 +116,7 @@ class WatchSession {
   async #keepTime(): Promise<void> {
     const { clock, random, log } = this.#server;
     const { timeoutSeconds, allowWatchBookmarks } = this.#options;
-    let leftMs =
-      timeoutSeconds > 0 ? timeoutSeconds * 1000 : Math.round(minTimeoutMs * (1 + random.next()));
+    let leftMs = timeoutSeconds > 0 ? timeoutSeconds * 1000 : Math.round(minTimeoutMs * (1 + random.next()));
     try {
       while (leftMs > 0) {
         const ms = allowWatchBookmarks ? Math.min(leftMs, bookmarkEveryMs) : leftMs;

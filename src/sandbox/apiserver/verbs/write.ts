@@ -7,11 +7,17 @@ import { FieldSet } from '../../../machinery/managed-fields/field-set.ts';
 import { trackUpdate } from '../../../machinery/managed-fields/managed-fields.ts';
 import type { ApiRequest, ApiServer } from '../api-server.ts';
 import { writeContext } from '../api-server.ts';
-import { finalizersOf, isTerminating, metadataOf, nameOf, namespaceOf, ownMetadata } from '../object-metadata.ts';
+import {
+  finalizersOf,
+  isTerminating,
+  metadataOf,
+  nameOf,
+  namespaceOf,
+  ownMetadata,
+} from '../object-metadata.ts';
 import { RequestError, badRequestError, failure } from '../request-error.ts';
 import type { WriteOptions } from '../request-options.ts';
 import type { ResourceDefinition, WriteContext } from '../resource-definition.ts';
-import { toStored } from '../served-version.ts';
 
 /** One write on its way. */
 export interface Write {
@@ -120,8 +126,9 @@ export function mayGo(definition: ResourceDefinition, object: JsonObject, marked
 }
 
 /**
- * Writes the next state of an object that needs no more checks: from the garbage collector and its like.
- * @param next an object of the served version; not changed afterwards
+ * Writes the next state of an object that needs no more checks: for the garbage collector and its like.
+ *
+ * @param next in the stored form; not changed afterwards
  * @returns what is there now; undefined when the object is gone
  */
 export function replaceStored(
@@ -130,9 +137,7 @@ export function replaceStored(
   stored: JsonObject,
   next: JsonObject,
 ): JsonObject | undefined {
-  if (!mayGo(definition, next, stored)) {
-    return storage.update(definition.storageKey, toStored(definition, next), stored);
-  }
+  if (!mayGo(definition, next, stored)) return storage.update(definition.storageKey, next, stored);
   storage.delete(definition.storageKey, stored);
   return undefined;
 }

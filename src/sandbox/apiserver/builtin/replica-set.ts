@@ -1,0 +1,75 @@
+import { own } from '../../../machinery/json.ts';
+import { defineBuiltIn } from './define.ts';
+import { countAt, ensureObject, nameOf, objectAt, setDefault } from './fields.ts';
+import { setPodTemplateDefaults } from './pod/defaults.ts';
+import { allNonNegative, immutable } from './rules.ts';
+import { age, ageColumn, integerColumn } from './table.ts';
+import {
+  replicasScale,
+  specPath,
+  validateCounts,
+  validateSelected,
+  workloadCells,
+  workloadColumns,
+} from './workload.ts';
+
+const counts = [
+  'replicas',
+  'fullyLabeledReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'observedGeneration',
+  'terminatingReplicas',
+];
+const bounded = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'];
+
+export const replicaSet = defineBuiltIn({
+  kind: { group: 'apps', version: 'v1', resource: 'replicasets', kind: 'ReplicaSet', namespaced: true },
+  schema: 'io.k8s.api.apps.v1.ReplicaSet',
+  shortNames: ['rs'],
+  categories: ['all'],
+  status: true,
+  scale: replicasScale,
+  generation: 'spec',
+  setDefaults: (object) => {
+    const spec = ensureObject(object, 'spec');
+    setDefault(spec, 'replicas', 1);
+    setPodTemplateDefaults(ensureObject(spec, 'template'));
+  },
+  validate: (object, old, subresource) => {
+    if (subresource === 'status') {
+      return validateCounts(objectAt(object, 'status'), counts, bounded, 'readyReplicas');
+    }
+    const spec = objectAt(object, 'spec');
+    const before = old === undefined ? own(spec, 'selector') : own(objectAt(old, 'spec'), 'selector');
+    return [
+      ...allNonNegative(spec, ['replicas', 'minReadySeconds'], specPath),
+      // Upstream calls it a deployment here.
+      ...validateSelected(spec, { owner: 'ReplicaSet', called: 'deployment', broken: 'invalid label selector' }),
+      ...immutable(own(spec, 'selector'), before, specPath.child('selector')),
+    ];
+  },
+  selectableFields: {
+    names: ['status.replicas'],
+    of: (object) => ({ 'status.replicas': String(countAt(objectAt(object, 'status'), 'replicas')) }),
+  },
+  columns: [
+    integerColumn('Desired', 'Number of desired pods'),
+    integerColumn('Current', 'Number of pods that exist'),
+    integerColumn('Ready', 'Number of pods that are ready'),
+    ageColumn,
+    ...workloadColumns,
+  ],
+  cells: (object, nowMs) => {
+    const spec = objectAt(object, 'spec');
+    const status = objectAt(object, 'status');
+    return [
+      nameOf(object),
+      countAt(spec, 'replicas'),
+      countAt(status, 'replicas'),
+      countAt(status, 'readyReplicas'),
+      age(object, nowMs),
+      ...workloadCells(spec),
+    ];
+  },
+});
