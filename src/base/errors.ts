@@ -1,3 +1,5 @@
+import type { ErrorCode, StatusReason } from './error-codes.ts';
+
 /**
  * What a caller should do after an error. Every error of the product carries one of these, so that a
  * controller never has to guess from a message.
@@ -11,7 +13,7 @@ export type NextStep = 'retry' | 'wait' | 'stalled' | 'terminal';
 
 export interface TypedErrorOptions {
   /** Stable name of the situation, `UpperCamelCase`: usable as a Kubernetes condition reason. */
-  readonly code: string;
+  readonly code: ErrorCode | StatusReason;
   readonly next: NextStep;
   /** Earliest time for another try, in milliseconds from now, where the other side named one. */
   readonly retryAfterMs?: number | undefined;
@@ -35,7 +37,7 @@ export class TypedError extends Error {
 
 /** Input that cannot be parsed or breaks a rule; the same input fails again. */
 export class InvalidInputError extends TypedError {
-  constructor(message: string, code = 'InvalidInput', cause?: unknown) {
+  constructor(message: string, code: ErrorCode | StatusReason = 'InvalidInput', cause?: unknown) {
     super(message, { code, next: 'stalled', cause });
   }
 }

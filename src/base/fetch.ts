@@ -1,10 +1,13 @@
 import type { Duplex } from 'node:stream';
 import { TypedError } from './errors.ts';
 
-/** What a request may carry. Header names are lower-case. */
+/** Names are lower-case. A list is a header that is sent several times. */
+export type RequestHeaders = Readonly<Record<string, string | readonly string[]>>;
+
+/** What a request may carry. */
 export interface FetchInit {
   readonly method?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly headers?: RequestHeaders | undefined;
   /** Bytes as they go over the wire. */
   readonly body?: string | Uint8Array | undefined;
   /**
@@ -59,7 +62,7 @@ export interface WebSocketConnection {
 }
 
 export interface UpgradeInit {
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly headers?: RequestHeaders | undefined;
   /** Sub-protocols, best first. */
   readonly protocols?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -89,6 +92,17 @@ export class FetchError extends TypedError {
     super(message, { code, next: 'retry', cause });
     this.status = status;
   }
+}
+
+/** Headers as Node's servers show them: one that was sent several times is joined with commas, as HTTP allows. */
+export function flatHeaders(
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+): Record<string, string> {
+  const flat: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) flat[name] = typeof value === 'string' ? value : value.join(', ');
+  }
+  return flat;
 }
 
 /** The view of a plain record of headers; names must be lower-case. */

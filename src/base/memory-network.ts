@@ -7,6 +7,7 @@ import {
   FetchError,
   type FetchInit,
   type FetchResponse,
+  flatHeaders,
   jsonResponse,
   onResponseEnd,
   type UpgradeInit,
@@ -207,7 +208,7 @@ function toRequest(
   return {
     method: init.method ?? 'GET',
     url,
-    headers: { host: `${host}:${port}`, ...init.headers },
+    headers: { host: `${host}:${port}`, ...flatHeaders(init.headers ?? {}) },
     remoteAddress: from,
     signal,
     async *body() {

@@ -62,7 +62,7 @@ describe.each(networks)('the %s network', (_name, setup) => {
     await serving(echo, async (network, base) => {
       const response = await network.fetch(`${base}/a/b?c=d%20e`, {
         method: 'POST',
-        headers: { 'x-test': 'yes' },
+        headers: { 'x-test': ['a', 'b'] },
         body: 'hello',
       });
       expect(response.status).toBe(200);
@@ -71,7 +71,7 @@ describe.each(networks)('the %s network', (_name, setup) => {
       expect(await response.json()).toEqual({
         method: 'POST',
         url: '/a/b?c=d%20e',
-        test: 'yes',
+        test: 'a, b',
         sent: 'hello',
       });
     });

@@ -9,10 +9,12 @@ import {
   FetchError,
   type FetchInit,
   type FetchResponse,
+  flatHeaders,
   headersOf,
   onResponseEnd,
   parseJsonBody,
   parseJsonLines,
+  type RequestHeaders,
   type Upgrade,
   type UpgradeInit,
   type WebSocketConnection,
@@ -109,7 +111,7 @@ async function send(
       origin,
       path: pathname + search,
       method: init.method ?? 'GET',
-      headers: init.headers ?? {},
+      headers: nodeHeaders(init.headers),
       body,
       signal: stop.signal,
     });
@@ -119,6 +121,12 @@ async function send(
     release();
     throw init.signal?.aborted ? abortError(init.signal) : toFetchError(url, error);
   }
+}
+
+function nodeHeaders(headers: RequestHeaders = {}): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]),
+  );
 }
 
 function toResponse(
@@ -156,17 +164,6 @@ function toResponse(
   };
 }
 
-/** Headers as Node reports them, lists joined as HTTP allows. */
-export function flatHeaders(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): Record<string, string> {
-  const flat: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return flat;
-}
-
 /** Node's codes for a certificate or a handshake that was refused, on either side. */
 const tlsCodes = /^(CERT_|ERR_TLS_|ERR_SSL_|EPROTO|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
 
@@ -199,7 +196,7 @@ function openWebSocket(tls: NodeTlsOptions, url: string, init: UpgradeInit): Pro
     }
     const socket = new WebSocket(url.replace(/^http/, 'ws'), [...(init.protocols ?? [])], {
       ...tls,
-      headers: { ...init.headers },
+      headers: nodeHeaders(init.headers),
       followRedirects: false,
       handshakeTimeout: connectTimeoutMs,
       maxPayload: maxMessageBytes,

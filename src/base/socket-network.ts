@@ -14,9 +14,9 @@ import { TLSSocket } from 'node:tls';
 import { WebSocketServer } from 'ws';
 import { abortError, linkAbort } from './abort.ts';
 import { errorMessage } from './errors.ts';
-import { FetchError, type FetchResponse } from './fetch.ts';
+import { FetchError, type FetchResponse, flatHeaders } from './fetch.ts';
 import type { HttpRequest, Listener, Network, Server } from './network.ts';
-import { flatHeaders, type SocketClient, webSocketConnection } from './socket-client.ts';
+import { type SocketClient, webSocketConnection } from './socket-client.ts';
 
 /** How a server proves who it is, and whom it asks for proof. All PEM text. */
 export interface TlsServerOptions {

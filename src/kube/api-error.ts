@@ -1,3 +1,4 @@
+import { statusReason } from '../base/error-codes.ts';
 import { type NextStep, TypedError } from '../base/errors.ts';
 import type { FetchResponse } from '../base/fetch.ts';
 import { isObject, own } from '../machinery/json.ts';
@@ -33,7 +34,11 @@ export class ApiError extends TypedError {
       reason !== undefined && wellFormedReason.test(reason) && reason !== 'Unknown'
         ? reason
         : reasonOf(status);
-    super(message, { code, next: nextStepOf(code, status, details.causes), retryAfterMs });
+    super(message, {
+      code: statusReason(code),
+      next: nextStepOf(code, status, details.causes),
+      retryAfterMs,
+    });
     this.status = status;
     this.details = details;
   }

@@ -49,7 +49,7 @@ function setUp(
 }
 
 function failure(next: NextStep, retryAfterMs?: number): TypedError {
-  return new TypedError(`failed to ${next}`, { code: 'Test', next, retryAfterMs });
+  return new TypedError(`failed to ${next}`, { code: 'Unreachable', next, retryAfterMs });
 }
 
 describe('a controller', () => {

@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import { TypedError } from '../base/errors.ts';
+import type { RequestHeaders } from '../base/fetch.ts';
 import { invalidKubeconfig, type KubeconfigUser } from './kubeconfig.ts';
 
 /** Headers that say who sends a request. */
-export type AuthHeaders = Readonly<Record<string, string>>;
+export type AuthHeaders = RequestHeaders;
 
 /** Who a connection is: the headers that say so. */
 export interface Credentials {
@@ -102,12 +103,7 @@ export function withHeaders(inner: Credentials, extra: AuthHeaders): Credentials
   return { authorize, unauthorized: inner.unauthorized };
 }
 
-/**
- * The headers of `as`, `as-uid`, `as-groups` and `as-user-extra`.
- *
- * @throws InvalidInputError for more than one group or more than one value of an extra: those need a header that
- * is sent several times, which a Fetch cannot do
- */
+/** The headers of `as`, `as-uid`, `as-groups` and `as-user-extra`. */
 export function impersonationHeaders(user: KubeconfigUser): AuthHeaders {
   const groups = user['as-groups'];
   const extras = Object.entries(user['as-user-extra'] ?? {});
@@ -117,21 +113,14 @@ export function impersonationHeaders(user: KubeconfigUser): AuthHeaders {
     }
     return {};
   }
-  if (groups.length > 1 || extras.some(([, values]) => values.length > 1)) {
-    throw invalidKubeconfig(
-      'as-groups and as-user-extra with more than one value are not supported',
-      'ImpersonationUnsupported',
-    );
-  }
-  const headers: Record<string, string> = { 'impersonate-user': headerValue('as', user.as) };
+  const headers: Record<string, string | string[]> = { 'impersonate-user': headerValue('as', user.as) };
   if (user['as-uid'] !== undefined) headers['impersonate-uid'] = headerValue('as-uid', user['as-uid']);
-  const [group] = groups;
-  if (group !== undefined) headers['impersonate-group'] = headerValue('as-groups', group);
-  for (const [key, [value]] of extras) {
-    if (value === undefined) continue;
-    headers[`impersonate-extra-${encodeURIComponent(key.toLowerCase())}`] = headerValue(
-      'as-user-extra',
-      value,
+  if (groups.length > 0)
+    headers['impersonate-group'] = groups.map((group) => headerValue('as-groups', group));
+  for (const [key, values] of extras) {
+    if (values.length === 0) continue;
+    headers[`impersonate-extra-${encodeURIComponent(key.toLowerCase())}`] = values.map((value) =>
+      headerValue('as-user-extra', value),
     );
   }
   return headers;

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../base/error-codes.ts';
 import { isAbsolute, join, sep } from 'node:path';
 import { LineCounter, parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
@@ -85,7 +86,7 @@ export interface Kubeconfig {
 }
 
 /** Something in a kubeconfig that cannot work. Names the field, never its value. */
-export function invalidKubeconfig(why: string, code = 'InvalidKubeconfig'): InvalidInputError {
+export function invalidKubeconfig(why: string, code: ErrorCode = 'InvalidKubeconfig'): InvalidInputError {
   return new InvalidInputError(why, code);
 }
 

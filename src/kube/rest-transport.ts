@@ -182,7 +182,7 @@ export class RestTransport {
 
   #fetch(request: RestRequest, used: AuthHeaders, signal: AbortSignal): Promise<FetchResponse> {
     if (signal.aborted) throw abortError(signal);
-    const headers: Record<string, string> = {
+    const headers: Record<string, string | readonly string[]> = {
       accept: request.accept ?? 'application/json',
       'user-agent': this.#options.userAgent,
       ...used,

@@ -1,3 +1,4 @@
+import { statusReason } from '../base/error-codes.ts';
 import { InvalidInputError } from '../base/errors.ts';
 import type { Json } from './json.ts';
 
@@ -17,7 +18,7 @@ export class PatchError extends InvalidInputError {
   readonly status: keyof typeof reasons;
 
   constructor(status: keyof typeof reasons, message: string) {
-    super(message, reasons[status]);
+    super(message, statusReason(reasons[status]));
     this.status = status;
   }
 }

@@ -5,8 +5,8 @@ import type { Budget } from './errors.ts';
 import { CelEvaluationError } from './errors.ts';
 import type { FunctionTable } from './function-table.ts';
 import { checkPattern, matches } from './patterns.ts';
-import type { MapValue, Value } from './values.ts';
-import { codePoints, Duration, formatDouble, List, Timestamp, TypeValue, Uint } from './values.ts';
+import type { List, MapValue, Value } from './values.ts';
+import { codePoints, Duration, formatDouble, Timestamp, TypeValue, Uint } from './values.ts';
 import { typeOf } from './type-of.ts';
 
 const minInt = -(2n ** 63n);

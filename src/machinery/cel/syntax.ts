@@ -70,10 +70,50 @@ export function compileError(source: string, at: number, problem: string): CelCo
   );
 }
 
+/** What the package says of a node of its tree. */
+interface Node {
+  readonly op: string;
+  readonly args: unknown;
+  readonly pos: number;
+  readonly end: number;
+}
+
+/** Where cel-go sees a node: at its operator, or at the parenthesis of a call. */
+function operatorPosition({ op, args, pos }: Node, source: string): number {
+  const operands = args as readonly unknown[];
+  const behind = (operand: unknown, text: string): number => {
+    const found = source.indexOf(text, (operand as Node).end);
+    return found === -1 ? pos : found;
+  };
+  switch (op) {
+    case 'value':
+    case 'id':
+    case 'list':
+    case 'map':
+    case '!_':
+    case '-_':
+      return pos;
+    case '.':
+    case '.?':
+      return behind(operands[0], '.');
+    case 'call':
+      return source.indexOf('(', pos);
+    case 'rcall':
+      return behind(operands[1], '(');
+    case '[]':
+    case '[?]':
+      return behind(operands[0], '[');
+    case '?:':
+      return behind(operands[0], '?');
+    default:
+      return behind(operands[0], op);
+  }
+}
+
 function convert(node: unknown, source: string, depth: number): Expression {
-  const { op, args, pos } = node as { op: string; args: unknown; pos: number };
+  const { op, args, pos } = node as Node;
   if (depth > maxDepth) throw compileError(source, pos, 'expression recursion limit exceeded');
-  const at = pos;
+  const at = operatorPosition(node as Node, source);
   const sub = (child: unknown): Expression => convert(child, source, depth + 1);
   const list = args as readonly unknown[];
   const call = (name: string, operands: readonly unknown[]): Expression => ({
@@ -92,7 +132,7 @@ function convert(node: unknown, source: string, depth: number): Expression {
     case '.?':
       return {
         kind: 'select',
-        at: op === '.' ? pos - 1 : pos,
+        at,
         operand: sub(list[0]),
         field: String(list[1]),
         optional: op === '.?',
@@ -149,6 +189,6 @@ function convertLiteral(value: unknown, at: number): Expression {
       return { kind: 'literal', at, value };
     default:
       if (value instanceof Uint8Array) return { kind: 'literal', at, value: new Uint8Array(value) };
-      return { kind: 'uint', at, value: BigInt((value as { value: bigint }).value) };
+      return { kind: 'uint', at, value: (value as { value: bigint }).value };
   }
 }

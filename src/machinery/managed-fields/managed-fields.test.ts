@@ -1,3 +1,4 @@
+import { statusReason } from '../../base/error-codes.ts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../base/errors.ts';
@@ -266,7 +267,7 @@ describe('managedFields in a request', () => {
 
   test('are refused in an applied configuration', () => {
     expect(() => apply(live, 'bob', withFields([]))).toThrow(
-      new InvalidInputError('metadata.managedFields must be nil', 'BadRequest'),
+      new InvalidInputError('metadata.managedFields must be nil', statusReason('BadRequest')),
     );
   });
 
@@ -396,7 +397,7 @@ describe('the schema', () => {
   ])('refuses %s in an applied configuration', (_, spec, problem) => {
     const error = new InvalidInputError(
       `failed to create typed patch object (/g; example.com/v1, Kind=Gate): ${problem}`,
-      'InternalError',
+      statusReason('InternalError'),
     );
     expect(() => apply(undefined, 'alice', gate(spec))).toThrow(error);
   });

@@ -1,3 +1,4 @@
+import { statusReason } from '../../base/error-codes.ts';
 import { InvalidInputError, errorMessage } from '../../base/errors.ts';
 import type { Json, JsonObject } from '../json.ts';
 import { isObject, jsonEqual, own } from '../json.ts';
@@ -102,7 +103,7 @@ function overLastApplied<T>(
 function checkApplied(applied: JsonObject, shape: Shape): void {
   const metadata = metadataOf(applied);
   if (Array.isArray(own(metadata, 'managedFields'))) {
-    throw new InvalidInputError('metadata.managedFields must be nil', 'BadRequest');
+    throw new InvalidInputError('metadata.managedFields must be nil', statusReason('BadRequest'));
   }
   const problem = validateApplied(applied, shape);
   if (problem === undefined) return;
@@ -111,7 +112,7 @@ function checkApplied(applied: JsonObject, shape: Shape): void {
   const name = `${textOf(metadata, 'namespace')}/${textOf(metadata, 'name')}`;
   throw new InvalidInputError(
     `failed to create typed patch object (${name}; ${groupVersion}, Kind=${textOf(applied, 'kind')}): ${problem}`,
-    'InternalError',
+    statusReason('InternalError'),
   );
 }
 
@@ -120,7 +121,7 @@ function ownersOfLive(live: JsonObject): FieldOwners {
     return decodeOwners(own(metadataOf(live), 'managedFields'));
   } catch (error) {
     const message = `failed to decode managed fields: ${errorMessage(error)}`;
-    throw new InvalidInputError(message, 'InternalError', error);
+    throw new InvalidInputError(message, statusReason('InternalError'), error);
   }
 }
 
@@ -219,7 +220,7 @@ export function ownedBy(object: JsonObject, manager: string, operation?: 'Apply'
 
 function writerOf(options: WriteOptions, object: JsonObject): Writer {
   const apiVersion = textOf(object, 'apiVersion');
-  if (apiVersion === '') throw new InvalidInputError('apiVersion must be set', 'BadRequest');
+  if (apiVersion === '') throw new InvalidInputError('apiVersion must be set', statusReason('BadRequest'));
   const { manager, subresource, resetFields = FieldSet.empty, now } = options;
   return { manager, apiVersion, subresource: subresource || undefined, resetFields, now };
 }

@@ -88,8 +88,30 @@ describe('the handler', () => {
 
 describe('nothing that a client sends makes the server fail', () => {
   const word = fc.oneof(
-    fc.constantFrom('api', 'apis', 'v1', 'apps', 'namespaces', 'ns', 'configmaps', 'deployments', 'a', 'status', 'scale'),
-    fc.constantFrom('example.com', 'widgets', 'pods', 'finalize', '__proto__', 'constructor', '..', '%2e%2e', '%'),
+    fc.constantFrom(
+      'api',
+      'apis',
+      'v1',
+      'apps',
+      'namespaces',
+      'ns',
+      'configmaps',
+      'deployments',
+      'a',
+      'status',
+      'scale',
+    ),
+    fc.constantFrom(
+      'example.com',
+      'widgets',
+      'pods',
+      'finalize',
+      '__proto__',
+      'constructor',
+      '..',
+      '%2e%2e',
+      '%',
+    ),
     fc.string({ maxLength: 5 }),
   );
   const path = fc.array(word, { maxLength: 8 }).map((parts) => `/${parts.join('/')}`);
@@ -113,7 +135,19 @@ describe('nothing that a client sends makes the server fail', () => {
     ),
     fc.oneof(
       fc.string({ maxLength: 12 }),
-      fc.constantFrom('true', '0', '-1', '1e9', 'All', 'Strict', 'Exact', 'Orphan', 'a=b', 'metadata.name=a', '__proto__'),
+      fc.constantFrom(
+        'true',
+        '0',
+        '-1',
+        '1e9',
+        'All',
+        'Strict',
+        'Exact',
+        'Orphan',
+        'a=b',
+        'metadata.name=a',
+        '__proto__',
+      ),
       fc.nat().map(String),
     ),
     { maxKeys: 4 },
@@ -165,31 +199,60 @@ describe('nothing that a client sends makes the server fail', () => {
       '/apis/example.com/v1/namespaces/ns/widgets',
       '/apis/example.com/v1/namespaces/ns/widgets/w',
     );
-    const names = fc.constantFrom('metadata', 'name', 'labels', 'data', 'spec', 'status', 'kind', 'finalizers', '$patch');
+    const names = fc.constantFrom(
+      'metadata',
+      'name',
+      'labels',
+      'data',
+      'spec',
+      'status',
+      'kind',
+      'finalizers',
+      '$patch',
+    );
     const value = fc.letrec((tie) => ({
       value: fc.oneof(
         { maxDepth: 5 },
         fc.constantFrom('a', 'd', 'w', '', null, 1, -1, 1.5, true, 'ConfigMap', 'v1', '__proto__', 'delete'),
-        fc.dictionary(fc.oneof(names, fc.constantFrom('__proto__', 'ownerReferences', 'op', 'path')), tie('value'), {
-          maxKeys: 4,
-        }),
+        fc.dictionary(
+          fc.oneof(names, fc.constantFrom('__proto__', 'ownerReferences', 'op', 'path')),
+          tie('value'),
+          {
+            maxKeys: 4,
+          },
+        ),
         fc.array(tie('value'), { maxLength: 3 }),
       ),
     })).value;
     await fc.assert(
-      fc.asyncProperty(method, targets, value, contentType, fc.boolean(), async (how, at, body, type, asText) => {
-        const server = new TestServer();
-        await server.send('POST', url, configMapOf('a', { k: 'v' }));
-        await server.send('POST', '/apis/apps/v1/namespaces/ns/deployments', { metadata: { name: 'd' }, spec: {} });
-        await server.send('POST', '/apis/example.com/v1/namespaces/ns/widgets', { metadata: { name: 'w' } });
-        await expectAnswer(server, `${at}?fieldManager=m`, how, asText ? JSON.stringify(body) : body, type);
-      }),
+      fc.asyncProperty(
+        method,
+        targets,
+        value,
+        contentType,
+        fc.boolean(),
+        async (how, at, body, type, asText) => {
+          const server = new TestServer();
+          await server.send('POST', url, configMapOf('a', { k: 'v' }));
+          await server.send('POST', '/apis/apps/v1/namespaces/ns/deployments', {
+            metadata: { name: 'd' },
+            spec: {},
+          });
+          await server.send('POST', '/apis/example.com/v1/namespaces/ns/widgets', {
+            metadata: { name: 'w' },
+          });
+          await expectAnswer(server, `${at}?fieldManager=m`, how, asText ? JSON.stringify(body) : body, type);
+        },
+      ),
       { numRuns: 500 },
     );
   });
 
   test('texts that are no documents', async () => {
-    const texts = fc.oneof(fc.string(), fc.constantFrom('{', '[{', '{"a":', '&a [*a]', '"', 'a: b: c', '!!js/x 1', '\0'));
+    const texts = fc.oneof(
+      fc.string(),
+      fc.constantFrom('{', '[{', '{"a":', '&a [*a]', '"', 'a: b: c', '!!js/x 1', '\0'),
+    );
     await fc.assert(
       fc.asyncProperty(method, texts, contentType, async (how, text, type) => {
         await expectAnswer(new TestServer(), `${url}${how === 'POST' ? '' : '/a'}`, how, text, type);

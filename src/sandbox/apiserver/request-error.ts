@@ -1,3 +1,4 @@
+import { statusReason } from '../../base/error-codes.ts';
 import { TypedError } from '../../base/errors.ts';
 import type { Status, StatusCause } from '../../machinery/object.ts';
 
@@ -7,7 +8,7 @@ export class RequestError extends TypedError {
 
   constructor(status: Status) {
     super(status.message ?? status.reason ?? `HTTP ${status.code}`, {
-      code: status.reason === undefined || status.reason === '' ? 'Unknown' : status.reason,
+      code: statusReason(status.reason === undefined || status.reason === '' ? 'Unknown' : status.reason),
       next: 'stalled',
     });
     this.status = status;

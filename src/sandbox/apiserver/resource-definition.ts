@@ -116,6 +116,8 @@ export interface ResourceDefinition {
   ) => readonly FieldError[];
   /** `Warning` headers for a write. */
   readonly warnings?: ((object: JsonObject, old: JsonObject | undefined) => readonly string[]) | undefined;
+  /** A `Warning` header for every request to a version that is deprecated. */
+  readonly deprecationWarning?: string | undefined;
   /** Field selectors beside metadata.name and metadata.namespace, with the object's values. */
   readonly selectableFields?:
     | {
@@ -131,8 +133,8 @@ export interface ResourceDefinition {
   readonly gracePeriodSeconds?: ((object: JsonObject, asked: number | undefined) => number) | undefined;
   /** Whether something beside `metadata.finalizers` keeps a deleted object (a namespace: `spec.finalizers`). */
   readonly isHeld?: ((object: JsonObject) => boolean) | undefined;
-  /** Changes an object that a DELETE marks and that stays for now (a namespace: its phase). */
-  readonly prepareForDelete?: ((object: JsonObject) => void) | undefined;
+  /** Changes an object that a DELETE marks and that stays for now (a namespace: its phase). @param now RFC 3339 */
+  readonly prepareForDelete?: ((object: JsonObject, now: string) => void) | undefined;
   /** What a DELETE answers with: the object (pods, services, ...) or a Status. */
   readonly deleteAnswer: 'object' | 'status';
   /** Default of `propagationPolicy`; `background` unless the kind is older than that rule. */

@@ -101,7 +101,9 @@ describe('a storage', () => {
     const created = storage.create(key, { metadata: { name: 'a' } });
     const updated = storage.update(key, { metadata: { name: 'a' }, x: 1 }, created);
     const deleted = storage.delete(key, updated);
-    const versions = [created, updated, deleted].map(({ metadata }) => (metadata as JsonObject)['resourceVersion']);
+    const versions = [created, updated, deleted].map(
+      ({ metadata }) => (metadata as JsonObject)['resourceVersion'],
+    );
     expect(versions).toEqual(['101', '102', '103']);
   });
 

@@ -57,8 +57,9 @@ function table(input: TransformInput): JsonObject {
 }
 
 /** All columns; Events bring their own Name. */
-function columnsOf({ columns = [ageColumn] }: ResourceDefinition): readonly TableColumn[] {
-  return columns.some(({ format }) => format === 'name') ? columns : [nameColumn, ...columns];
+function columnsOf({ columns = [ageColumn], custom }: ResourceDefinition): readonly TableColumn[] {
+  const isWhole = !custom && columns.some(({ format }) => format === 'name');
+  return isWhole ? columns : [nameColumn, ...columns];
 }
 
 function columnDefinition(column: TableColumn): JsonObject {
@@ -74,8 +75,7 @@ function cellsOf(
 ): Json[] {
   const name = nameOf(object);
   // A bookmark has no name, a Scale is of another kind: neither has what the cells are made of.
-  const isOwn =
-    name !== '' && [undefined, definition.kind.kind].includes(textOf(object, 'kind') || undefined);
+  const isOwn = name !== '' && ['', definition.kind.kind].includes(textOf(object, 'kind'));
   if (isOwn && definition.columns === undefined) return [name, age(object, nowMs)];
   if (isOwn && definition.cells !== undefined) return definition.cells(object, nowMs);
   return columns.map(({ format }) => (format === 'name' ? name : null));

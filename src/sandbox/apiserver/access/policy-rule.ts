@@ -1,7 +1,8 @@
 import { goQuote } from '../../../machinery/field-errors.ts';
-import type { Json, JsonObject } from '../../../machinery/json.ts';
-import { isObject, own } from '../../../machinery/json.ts';
+import type { Json } from '../../../machinery/json.ts';
+import { isObject } from '../../../machinery/json.ts';
 import type { Attributes } from './attributes.ts';
+import { textsAt } from './fields.ts';
 
 /** `rbac.authorization.k8s.io/v1` PolicyRule, every list there. */
 export interface PolicyRule {
@@ -15,17 +16,12 @@ export interface PolicyRule {
 /** The `rules` of a Role or of a ClusterRole. */
 export function policyRules(rules: Json | undefined): PolicyRule[] {
   return (Array.isArray(rules) ? rules : []).filter(isObject).map((rule) => ({
-    verbs: texts(rule, 'verbs'),
-    apiGroups: texts(rule, 'apiGroups'),
-    resources: texts(rule, 'resources'),
-    resourceNames: texts(rule, 'resourceNames'),
-    nonResourceURLs: texts(rule, 'nonResourceURLs'),
+    verbs: textsAt(rule, 'verbs'),
+    apiGroups: textsAt(rule, 'apiGroups'),
+    resources: textsAt(rule, 'resources'),
+    resourceNames: textsAt(rule, 'resourceNames'),
+    nonResourceURLs: textsAt(rule, 'nonResourceURLs'),
   }));
-}
-
-function texts(object: JsonObject, field: string): string[] {
-  const value = own(object, field);
-  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
 function hasAny(list: readonly string[], wanted: string): boolean {

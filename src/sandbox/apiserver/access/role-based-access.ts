@@ -6,6 +6,7 @@ import { labelsOf, nameOf, namespaceOf, textOf } from '../object-metadata.ts';
 import type { UserInfo } from '../resource-definition.ts';
 import type { Storage } from '../storage.ts';
 import type { Attributes } from './attributes.ts';
+import { objectAt } from './fields.ts';
 import type { PolicyRule } from './policy-rule.ts';
 import { policyRules, ruleAllows } from './policy-rule.ts';
 
@@ -73,7 +74,7 @@ export class RoleBasedAccess {
     for (const binding of bindings) {
       const subject = subjectsOf(binding).find((subject) => isSubject(user, subject, namespaceOf(binding)));
       if (subject === undefined) continue;
-      const role = child(binding, 'roleRef');
+      const role = objectAt(binding, 'roleRef');
       const rules = this.#rulesOf(role, namespaceOf(binding));
       if (rules === undefined) errors.push(roleNotFound(role));
       const source = describeSource(binding, role, subject);
@@ -108,7 +109,7 @@ export class RoleBasedAccess {
   #collectRules(role: JsonObject, seen: Set<string>): PolicyRule[] {
     if (seen.has(nameOf(role))) return [];
     seen.add(nameOf(role));
-    const selectors = own(child(role, 'aggregationRule'), 'clusterRoleSelectors');
+    const selectors = own(objectAt(role, 'aggregationRule'), 'clusterRoleSelectors');
     const matchers = (Array.isArray(selectors) ? selectors : []).flatMap(selectorOf);
     const aggregated =
       matchers.length === 0
@@ -130,10 +131,6 @@ function selectorOf(selector: unknown): ReturnType<typeof fromObject>[] {
   }
 }
 
-function child(object: JsonObject, field: string): JsonObject {
-  const value = own(object, field);
-  return isObject(value) ? value : {};
-}
 
 function subjectsOf(binding: JsonObject): JsonObject[] {
   const subjects = own(binding, 'subjects');

@@ -6,6 +6,7 @@ import { isObject, own } from '../../../machinery/json.ts';
 import { isTerminating, textOf, uidOf } from '../object-metadata.ts';
 import type { UserInfo } from '../resource-definition.ts';
 import type { Storage } from '../storage.ts';
+import { objectAt } from './fields.ts';
 
 /** Who issues tokens, and for whom they are when nobody is named. */
 export const tokenIssuer = 'https://kubernetes.default.svc.cluster.local';
@@ -114,9 +115,9 @@ export class ServiceAccountTokens {
   }
 
   #userOf(claims: JsonObject): UserInfo | undefined {
-    const bindings = objectOf(claims, 'kubernetes.io');
+    const bindings = objectAt(claims, 'kubernetes.io');
     const namespace = textOf(bindings, 'namespace');
-    const account = objectOf(bindings, 'serviceaccount');
+    const account = objectAt(bindings, 'serviceaccount');
     const name = textOf(account, 'name');
     const uid = textOf(account, 'uid');
     if (!this.#exists('serviceaccounts', namespace, name, uid)) return undefined;
@@ -159,11 +160,6 @@ function decode(part: string): JsonObject | undefined {
   } catch {
     return undefined;
   }
-}
-
-function objectOf(object: JsonObject, field: string): JsonObject {
-  const value = own(object, field);
-  return isObject(value) ? value : {};
 }
 
 function numberOf(object: JsonObject, field: string): number {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { Reader } from 'protobufjs/minimal.js';
+import type { Long, Reader } from 'protobufjs/minimal.js';
 import protobuf from 'protobufjs/minimal.js';
 import { errorMessage } from '../../../base/errors.ts';
 import type { Json, JsonObject } from '../../../machinery/json.ts';
@@ -278,8 +278,8 @@ function decodeScalar(reader: Reader, type: string): Json {
 }
 
 /** 64-bit integers come as numbers or as halves, depending on what else is installed. */
-function toNumber(value: number | { toNumber(): number }): number {
-  return typeof value === 'number' ? value : value.toNumber();
+function toNumber(value: number | Long): number {
+  return typeof value === 'number' ? value : value.high * 2 ** 32 + (value.low >>> 0);
 }
 
 function finite(value: number): number {

@@ -1,12 +1,12 @@
 import type { FieldError } from '../../../machinery/field-errors.ts';
 import { FieldPath, invalidValue, requiredValue } from '../../../machinery/field-errors.ts';
 import type { Json, JsonObject } from '../../../machinery/json.ts';
-import { isObject, own } from '../../../machinery/json.ts';
+import { isObject, jsonClone, own } from '../../../machinery/json.ts';
 import { validateDns1035Label, validatePathSegmentName } from '../../../machinery/names.ts';
 import type { Schema } from '../../../machinery/schema.ts';
 import { validateMetadata } from '../metadata-validation.ts';
-import { builtInSchema, builtInTypeName } from '../openapi/built-in-schemas.ts';
-import { DecodeError, decodeTyped } from './typed.ts';
+import { decodeTypes } from '../builtin/decode-types.ts';
+import { builtInSchema } from '../openapi/built-in-schemas.ts';
 
 /**
  * What is wrong with the `apiVersion`, `kind` and `metadata` of embedded resources.
@@ -84,17 +84,14 @@ function kindProblems(kind: string, at: FieldPath): FieldError[] {
 function metadataProblems(metadata: Json, path: FieldPath): FieldError[] {
   const at = path.child('metadata');
   const schema = builtInSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
-  let decoded: JsonObject;
-  try {
-    if (!isObject(metadata)) {
-      const type = Array.isArray(metadata) ? 'array' : typeof metadata;
-      throw new DecodeError(`json: cannot unmarshal ${type} into Go value of type v1.ObjectMeta`);
-    }
-    decoded = decodeTyped(schema, metadata, { kind: 'ObjectMeta', typeName: builtInTypeName }, []);
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    return [invalidValue(at, metadata, error.message)];
+  if (!isObject(metadata)) {
+    const type = Array.isArray(metadata) ? 'array' : typeof metadata;
+    const message = `json: cannot unmarshal ${type} into Go value of type v1.ObjectMeta`;
+    return [invalidValue(at, metadata, message)];
   }
+  const decoded = jsonClone(metadata);
+  const problem = decodeTypes(schema, decoded);
+  if (problem !== undefined) return [invalidValue(at, metadata, problem)];
   // An embedded object need not have a name, and may be of a kind with or without namespaces.
   const name = own(decoded, 'name') ?? '';
   const namespaced = (own(decoded, 'namespace') ?? '') !== '';

@@ -100,7 +100,7 @@ function mark(
     if (typeof generation === 'number' && generation > 0) metadata['generation'] = generation + 1;
     if (definition.prepareForDelete !== undefined) {
       const copy = jsonClone(next);
-      definition.prepareForDelete(copy);
+      definition.prepareForDelete(copy, formatTime(nowMs));
       Object.assign(next, copy);
     }
   }

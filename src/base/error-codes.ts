@@ -1,0 +1,71 @@
+/**
+ * Every code that our own errors carry, with what it means and what helps. The type of `TypedError.code` comes from
+ * here, so a code that is not in this table does not compile; docs/errors.md is tested against it.
+ */
+export const errorCodes = {
+  AlreadyOwned:
+    'The object has another controller already. Remove that owner first, or leave the object to it.',
+  AuthProviderUnsupported:
+    'The kubeconfig uses auth-provider, which clients have dropped. Use a token, a client certificate or exec.',
+  Cancelled: 'Whoever asked gave up (a shutdown, mostly). Nothing is wrong.',
+  CelCompile: 'A CEL expression is not valid. Fix the expression; the message says where.',
+  CelCostLimit:
+    'A CEL rule takes too much work for this object. Simplify the rule, or bound its lists with maxItems.',
+  CelEvaluation:
+    'A CEL expression cannot be evaluated for this object: a missing key, a wrong type, an overflow.',
+  Conflict: 'A field is owned by another manager. Leave it out of the apply, or force it.',
+  DeadlineExceeded: 'The time for a wait or a request ran out. What was waited for may still happen later.',
+  ExecCertificateUnsupported:
+    'A credential plugin answers with a client certificate. Only its tokens are supported.',
+  ExecInteractive: 'A credential plugin wants to talk to a person, and there is none. Log in by hand first.',
+  ExecNotAllowed:
+    'A kubeconfig wants to run a program. Only a kubeconfig of the local user may; use a token instead.',
+  ExecPluginFailed:
+    'A credential plugin ended with an error or printed no credential. Run it by hand to see why.',
+  FileNotFound: 'A file is not there.',
+  InvalidApiVersion: 'An apiVersion is not VERSION or GROUP/VERSION.',
+  InvalidDuration: 'A duration is not one as Go writes them: 1h30m, 45s, 200ms.',
+  InvalidFieldSelector: 'A field selector cannot be parsed.',
+  InvalidFieldsV1: 'A fieldsV1 of metadata.managedFields is malformed.',
+  InvalidInput: 'Input breaks a rule; the message says which.',
+  InvalidJSONPath: 'A JSONPath template cannot be parsed or evaluated.',
+  InvalidKubeconfig: 'A kubeconfig is malformed; the message names the field, never its value.',
+  InvalidLabelSelector: 'A label selector cannot be parsed.',
+  InvalidListItem: 'An item of a list that merges by key lacks the key, or repeats another.',
+  InvalidManagedFields: 'metadata.managedFields is malformed.',
+  InvalidOwner: 'An object cannot own another one across namespaces.',
+  InvalidPath: 'A name cannot be part of an API path.',
+  InvalidQuantity: 'A quantity is not one as Kubernetes writes them: 100m, 1.5Gi.',
+  InvalidTime: 'A time is not RFC 3339: 2026-01-31T23:59:59Z.',
+  KubeconfigNotSelfContained: 'A kubeconfig from a Secret names a file. Put the data inside (…-data).',
+  LeadershipLost:
+    'Another process may lead from now on. What this one was doing as the leader has been stopped.',
+  MalformedBody:
+    'An answer is not the JSON that was promised: often a proxy or a login page answers instead.',
+  NoKubeconfig: 'There is no kubeconfig. Name one with --kubeconfig or KUBECONFIG.',
+  NoResourceVersion: 'A server lists without a resourceVersion, so its objects cannot be watched.',
+  NotInCluster: 'Not in a pod: there is no service account to use. Name a kubeconfig.',
+  ObjectReplaced:
+    'The object was deleted and made anew meanwhile; its successor comes as an event of its own.',
+  OwnerNotCreated: 'An owner has no uid yet: create it first.',
+  ProxyUnsupported: 'The kubeconfig has a proxy-url, which is not supported.',
+  TlsRefused: 'A certificate was refused, on either side. Check the CA, the names in it and its dates.',
+  TokenUnreadable: 'The file that holds the token cannot be read.',
+  TooDeep: 'A value is nested too deeply to be taken in.',
+  UnknownKind: 'The server does not serve this kind: its CRD is missing, or serves another version.',
+  Unreachable: 'Nobody answers, or the connection broke. The request may have been carried out all the same.',
+  UnsafeLeaderElection:
+    'The times of a leader election would allow two leaders. The message says which to change.',
+  UpgradeRefused: 'The server refused a WebSocket.',
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+declare const statusReasonBrand: unique symbol;
+
+/** The reason of a Kubernetes Status: `NotFound`, `Invalid`, … It comes from a server, or goes to a client of ours. */
+export type StatusReason = string & { readonly [statusReasonBrand]: true };
+
+export function statusReason(text: string): StatusReason {
+  return text as StatusReason;
+}
