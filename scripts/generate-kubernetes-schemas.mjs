@@ -148,14 +148,20 @@ function allOmittedWhenZero(schemas, api, apimachinery) {
 function allDefaults(schemas) {
   const result = {};
   for (const [name, schema] of Object.entries(schemas)) {
-    const fields = Object.entries(schema.properties ?? {}).filter(([, property]) => property.default !== undefined);
-    if (fields.length > 0) result[name] = Object.fromEntries(fields.map(([field, property]) => [field, property.default]));
+    const fields = Object.entries(schema.properties ?? {}).filter(
+      ([, property]) => property.default !== undefined,
+    );
+    if (fields.length > 0)
+      result[name] = Object.fromEntries(fields.map(([field, property]) => [field, property.default]));
   }
   return result;
 }
 
-const [checkout, api = join(checkout, 'staging/src/k8s.io/api'), apimachinery = join(api, '../apimachinery')] =
-  process.argv.slice(2);
+const [
+  checkout,
+  api = join(checkout, 'staging/src/k8s.io/api'),
+  apimachinery = join(api, '../apimachinery'),
+] = process.argv.slice(2);
 const collected = {};
 for (const [document, wanted] of Object.entries(kinds)) {
   const schemas = read(checkout, document);

@@ -38,7 +38,7 @@ function sha256(bytes) {
 }
 
 /** The bytes of one file of a zip archive. Source of the layout: APPNOTE.TXT of PKWARE, 4.3. */
-export function unzip(archive, name) {
+function unzip(archive, name) {
   const end = archive.lastIndexOf(Buffer.from([0x50, 0x4b, 0x05, 0x06]));
   if (end < 0) throw new Error('not a zip archive');
   const count = archive.readUInt16LE(end + 10);

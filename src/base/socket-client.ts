@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, type Dispatcher } from 'undici';
 import { WebSocket } from 'ws';
 import { abortError } from './abort.ts';
-import { Channel } from './channel.ts';
 import { errorMessage } from './errors.ts';
 import {
   type Fetch,
@@ -20,6 +19,7 @@ import {
   type WebSocketConnection,
 } from './fetch.ts';
 import { readBody } from './network.ts';
+import { webSocketConnection } from './web-socket.ts';
 
 /** How to prove who is who on a TLS connection. All PEM text. */
 export interface TlsClientOptions {
@@ -184,8 +184,6 @@ function errorCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Messages that may wait before the socket is paused. */
-const maxWaitingMessages = 256;
 const maxMessageBytes = 64 * 1024 * 1024;
 
 function openWebSocket(tls: NodeTlsOptions, url: string, init: UpgradeInit): Promise<WebSocketConnection> {
@@ -223,35 +221,4 @@ function openWebSocket(tls: NodeTlsOptions, url: string, init: UpgradeInit): Pro
       );
     });
   });
-}
-
-/** The seam's view of a `ws` socket, of either side. */
-export function webSocketConnection(socket: WebSocket): WebSocketConnection {
-  const incoming = new Channel<string | Uint8Array>(Number.POSITIVE_INFINITY);
-  socket.on('message', (data: Buffer, isBinary: boolean) => {
-    void incoming.push(isBinary ? data : data.toString('utf8'));
-    if (incoming.size >= maxWaitingMessages) socket.pause();
-  });
-  socket.once('close', () => incoming.close());
-  // Always followed by 'close'; whoever waits for the handshake has a listener of its own.
-  socket.on('error', () => {});
-  return {
-    get protocol() {
-      return socket.protocol;
-    },
-    send: (message) =>
-      new Promise((resolve, reject) => {
-        socket.send(message, (error) => {
-          if (error == null) resolve();
-          else reject(new FetchError('Unreachable', `the WebSocket is closed: ${error.message}`, error));
-        });
-      }),
-    async *messages() {
-      for await (const message of incoming) {
-        if (socket.isPaused && incoming.size < maxWaitingMessages / 2) socket.resume();
-        yield message;
-      }
-    },
-    close: (code, reason) => socket.close(code, reason),
-  };
 }

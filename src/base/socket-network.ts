@@ -16,7 +16,8 @@ import { abortError, linkAbort } from './abort.ts';
 import { errorMessage } from './errors.ts';
 import { FetchError, type FetchResponse, flatHeaders } from './fetch.ts';
 import type { HttpRequest, Listener, Network, Server } from './network.ts';
-import { type SocketClient, webSocketConnection } from './socket-client.ts';
+import type { SocketClient } from './socket-client.ts';
+import { webSocketConnection } from './web-socket.ts';
 
 /** How a server proves who it is, and whom it asks for proof. All PEM text. */
 export interface TlsServerOptions {

@@ -11,10 +11,10 @@ import {
   withHeaders,
 } from './credentials.ts';
 import { type ExecEffects, execCredentials, type Run } from './exec-credentials.ts';
+import { invalidKubeconfig } from './kubeconfig-error.ts';
 import {
   assertSelfContained,
   type ContextOverrides,
-  invalidKubeconfig,
   type Kubeconfig,
   type KubeconfigCluster,
   type KubeconfigUser,

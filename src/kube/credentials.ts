@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import { TypedError } from '../base/errors.ts';
 import type { RequestHeaders } from '../base/fetch.ts';
-import { invalidKubeconfig, type KubeconfigUser } from './kubeconfig.ts';
+import { invalidKubeconfig } from './kubeconfig-error.ts';
+import type { KubeconfigUser } from './kubeconfig.ts';
 
 /** Headers that say who sends a request. */
 export type AuthHeaders = RequestHeaders;

@@ -3,7 +3,8 @@ import type { Clock } from '../base/clock.ts';
 import { TypedError } from '../base/errors.ts';
 import { parseTime } from '../base/time.ts';
 import { bearer, type Credentials, type AuthHeaders, renewedCredentials } from './credentials.ts';
-import { invalidKubeconfig, type KubeconfigCluster, type KubeconfigExec, quoteName } from './kubeconfig.ts';
+import { invalidKubeconfig } from './kubeconfig-error.ts';
+import { type KubeconfigCluster, type KubeconfigExec, quoteName } from './kubeconfig.ts';
 
 /**
  * Runs a program without a shell. Rejects when it cannot be started or `signal` aborts; what it writes to

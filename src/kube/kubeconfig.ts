@@ -1,8 +1,8 @@
-import type { ErrorCode } from '../base/error-codes.ts';
 import { isAbsolute, join, sep } from 'node:path';
 import { LineCounter, parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import { InvalidInputError } from '../base/errors.ts';
+import { invalidKubeconfig } from './kubeconfig-error.ts';
 
 const longestText = 4 * 1024 * 1024;
 /** Aliases multiply: a few lines could otherwise expand to gigabytes. */
@@ -83,11 +83,6 @@ export interface Kubeconfig {
   readonly clusters: ReadonlyMap<string, KubeconfigCluster>;
   readonly users: ReadonlyMap<string, KubeconfigUser>;
   readonly contexts: ReadonlyMap<string, KubeconfigContext>;
-}
-
-/** Something in a kubeconfig that cannot work. Names the field, never its value. */
-export function invalidKubeconfig(why: string, code: ErrorCode = 'InvalidKubeconfig'): InvalidInputError {
-  return new InvalidInputError(why, code);
 }
 
 /** A name out of a kubeconfig, fit for a message. */

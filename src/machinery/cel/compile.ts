@@ -12,6 +12,7 @@ import {
   boolType,
   bytesType,
   doubleType,
+  durationType,
   dynType,
   formatType,
   intType,
@@ -22,6 +23,7 @@ import {
   optionalType,
   stringType,
   substitute,
+  timestampType,
   typeNames,
   uintType,
 } from './types.ts';
@@ -72,6 +74,8 @@ class ProgramCompiler implements Compiler {
   readonly #source: string;
   readonly #functions: FunctionTable;
   readonly #used: Set<string>;
+  /** Inside arguments of `format`, where literals may mix types. */
+  #mixed = 0;
 
   constructor(source: string, functions: FunctionTable, used: Set<string>) {
     this.#source = source;
@@ -184,7 +188,9 @@ class ProgramCompiler implements Compiler {
       );
     }
     const all = receiver === undefined ? args : [receiver, ...args];
+    if (name === 'format') this.#mixed += 1;
     const operands = all.map((arg) => this.compile(arg, scope));
+    if (name === 'format') this.#mixed -= 1;
     return this.callFunction(receiver === undefined ? name : `.${name}`, operands, at, all);
   }
 
@@ -209,14 +215,13 @@ class ProgramCompiler implements Compiler {
       if (problem !== undefined) throw this.error(at, problem);
     }
     const runs = operands.map((operand) => operand.run);
-    const only = matching.length === 1 && types.every(isStatic) ? matching[0] : undefined;
     return {
       type,
       run(frame) {
         const values = runs.map((run) => run(frame));
         frame.budget.charge(1);
-        const overload = only ?? dispatch(matching, values);
-        return overload.call(values, frame.budget);
+        // Also where the types leave no choice: a value that may be null can be.
+        return dispatch(matching, values).call(values, frame.budget);
       },
     };
   }
@@ -289,7 +294,7 @@ class ProgramCompiler implements Compiler {
   #common(items: readonly Compiled[], expressions: readonly Expression[]): Type {
     let type = items[0]?.type ?? dynType;
     for (const [index, item] of items.entries()) {
-      const common = join(type, item.type);
+      const common = join(type, item.type) ?? (this.#mixed > 0 ? dynType : undefined);
       if (common === undefined) {
         const at = expressions[index]?.at ?? 0;
         throw this.error(at, `expected type '${formatType(type)}' but found '${formatType(item.type)}'`);
@@ -322,11 +327,11 @@ function literalType(value: Value): Type {
 
 /** `google.protobuf.Timestamp` and `google.protobuf.Duration`, to compare types with. */
 function googleType(operand: Expression, field: string, scope: Scope): Compiled | undefined {
-  const kind = { Timestamp: 'timestamp', Duration: 'duration' }[field];
-  if (kind === undefined || operand.kind !== 'select' || operand.field !== 'protobuf') return undefined;
+  if (field !== 'Timestamp' && field !== 'Duration') return undefined;
+  if (operand.kind !== 'select' || operand.field !== 'protobuf') return undefined;
   if (operand.operand.kind !== 'name' || operand.operand.name !== 'google') return undefined;
   if (scope.find('google') !== undefined) return undefined;
-  const type: Type = { kind: kind === 'timestamp' ? 'timestamp' : 'duration' };
+  const type = field === 'Timestamp' ? timestampType : durationType;
   return constant(new TypeValue(type), { kind: 'type', item: type });
 }
 
@@ -339,21 +344,6 @@ function formatArguments(types: readonly Type[], name: string): string {
   const texts = types.map(formatType);
   if (!name.startsWith('.')) return `(${texts.join(', ')})`;
   return `${texts[0] ?? ''}.(${texts.slice(1).join(', ')})`;
-}
-
-/** Nothing of it has to be looked at when the value is there. */
-function isStatic(type: Type): boolean {
-  switch (type.kind) {
-    case 'dyn':
-      return false;
-    case 'list':
-    case 'optional':
-      return isStatic(type.item);
-    case 'map':
-      return isStatic(type.key) && isStatic(type.value);
-    default:
-      return true;
-  }
 }
 
 function resolve(

@@ -114,7 +114,9 @@ function listValue(json: Json, schema: Schema): List {
   if (items === undefined) {
     throw new CelEvaluationError('invalid array type, expected Items with a non-empty Schema');
   }
-  return new List(json.length, (index) => toValue(json[index] ?? null, items), semanticsOf(schema));
+  const converted: Value[] = [];
+  const item = (index: number): Value => (converted[index] ??= toValue(json[index] ?? null, items));
+  return new List(json.length, item, semanticsOf(schema));
 }
 
 function semanticsOf(schema: Schema): ListSemantics {
@@ -140,6 +142,8 @@ function objectValue(json: Json, schema: Schema): MapValue {
 class JsonMap implements MapValue {
   readonly #json: JsonObject;
   readonly #schema: Schema;
+  /** Each value is converted once, however often a rule reads it. */
+  readonly #converted = new Map<string, Value>();
 
   constructor(json: JsonObject, schema: Schema) {
     this.#json = json;
@@ -168,11 +172,16 @@ class JsonMap implements MapValue {
     const isObject = this.#schema.properties !== undefined;
     const name = isObject ? unescapeName(key) : key;
     if (name === undefined) return undefined;
+    const known = this.#converted.get(name);
+    if (known !== undefined) return known;
     const json = own(this.#json, name);
     const schema = this.#schemaOf(name);
     if (json === undefined || schema === undefined) return undefined;
     // A field that may be null is absent when it is.
-    return isObject && json === null ? undefined : toValue(json, schema);
+    if (isObject && json === null) return undefined;
+    const value = toValue(json, schema);
+    this.#converted.set(name, value);
+    return value;
   }
 
   /** Compares the fields that the schema does not know. */

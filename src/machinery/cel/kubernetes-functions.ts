@@ -23,15 +23,18 @@ export function defineKubernetesFunctions(table: FunctionTable): void {
   defineFormats(table);
 }
 
+/** Of any text, however short. */
+const parseCost = 3;
+
 /** Makes functions of a parser that gives either what it read or why it could not. */
 function parsing<T extends object>(parse: (text: string) => T | string) {
   return {
     test: (text: string, budget: Budget): boolean => {
-      budget.chargeSize(text.length);
+      budget.charge(parseCost + text.length / 10);
       return typeof parse(text) !== 'string';
     },
     make: (text: string, budget: Budget): T => {
-      budget.chargeSize(text.length);
+      budget.charge(parseCost + text.length / 10);
       const value = parse(text);
       if (typeof value === 'string') throw new CelEvaluationError(value);
       return value;

@@ -4,7 +4,7 @@ import type { FunctionTable } from './function-table.ts';
 import { compare, orderedTypes } from './operators.ts';
 import { int, uint } from './standard-functions.ts';
 import type { Value } from './values.ts';
-import { Duration, equal, List, Optional, scalarKey, Uint } from './values.ts';
+import { Duration, equal, kindOf, List, Optional, scalarKey, Uint } from './values.ts';
 
 /** Kubernetes' list functions, cel-go's list extensions (version 3) and set functions. */
 export function defineListFunctions(table: FunctionTable): void {
@@ -34,10 +34,14 @@ function extreme(name: string, sign: 1 | -1) {
 }
 
 function sum<T>(zero: T & Value, add: (a: T, b: T) => T & Value) {
+  const kind = kindOf(zero);
   return (list: List, budget: Budget): Value => {
     budget.charge(list.size);
     let total: T & Value = zero;
-    for (const item of list) total = add(total, item as T);
+    for (const item of list) {
+      if (kindOf(item) !== kind) throw new CelEvaluationError('no such overload');
+      total = add(total, item as T);
+    }
     return total;
   };
 }

@@ -1,7 +1,7 @@
 import type { Budget } from './errors.ts';
 import { CelEvaluationError } from './errors.ts';
 import type { FunctionTable } from './function-table.ts';
-import { int, uint } from './standard-functions.ts';
+import { int, timestamp, uint } from './standard-functions.ts';
 import type { List, MapValue, Uint, Value } from './values.ts';
 import { compareNumbers, concatenate, Duration, equal, Optional, Timestamp } from './values.ts';
 
@@ -73,14 +73,8 @@ function span(nanos: bigint): Duration {
   return new Duration(int(nanos));
 }
 
-/** The years 1 to 9999, in nanoseconds since the Unix epoch. */
-const firstTime = -62_135_596_800_000_000_000n;
-const lastTime = 253_402_300_799_999_999_999n;
-
 function later({ nanos }: Timestamp, by: bigint): Timestamp {
-  const moved = nanos + by;
-  if (moved < firstTime || moved > lastTime) throw new CelEvaluationError('timestamp overflow');
-  return new Timestamp(moved);
+  return timestamp(nanos + by);
 }
 
 /** Order of two values of one type, or of two numbers. NaN where there is none. */

@@ -34,7 +34,9 @@ export class ParsedUrl {
       const decoded = [decode(key), decode(rest.join('='))];
       const [name, value] = decoded;
       if (name === undefined || value === undefined) continue;
-      result.set(name, [...(result.get(name) ?? []), value]);
+      const values = result.get(name);
+      if (values === undefined) result.set(name, [value]);
+      else values.push(value);
     }
     return result;
   }
@@ -50,7 +52,7 @@ function decode(text: string): string | undefined {
 
 function escapePath(path: string): string {
   // What is escaped already stays.
-  return encodeURI(path).replaceAll('%25', '%').replace(/[?#]/g, encodeURIComponent);
+  return encodeURI(path.toWellFormed()).replaceAll('%25', '%').replace(/[?#]/g, encodeURIComponent);
 }
 
 const pattern =

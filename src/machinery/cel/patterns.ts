@@ -8,7 +8,7 @@ import { CelEvaluationError } from './errors.ts';
 const compiled = new LRUCache<string, RE2JS>({ max: 500 });
 
 /** @throws CelEvaluationError if it is no regular expression */
-export function compilePattern(pattern: string): RE2JS {
+function compilePattern(pattern: string): RE2JS {
   const known = compiled.get(pattern);
   if (known !== undefined) return known;
   try {
@@ -34,9 +34,9 @@ export function checkPattern(name: string, index: number) {
   };
 }
 
-/** Time grows with the text and with the states of the pattern. */
-function chargeMatch(text: string, pattern: RE2JS, budget: Budget): void {
-  budget.charge(Math.ceil(((text.length + 1) / 10) * Math.max(1, pattern.programSize() / 4)));
+/** Time grows with the text and with the states of the pattern: up to a second for a million units. */
+function matchCost(length: number, pattern: RE2JS): number {
+  return Math.ceil(((length + 1) / 10) * Math.max(1, pattern.programSize() / 4));
 }
 
 export function matches(text: string, pattern: string, budget: Budget): boolean {
@@ -51,23 +51,29 @@ export function find(text: string, pattern: string, budget: Budget): string {
 
 /** @param limit how many at most; all if negative */
 export function findAll(text: string, pattern: string, limit: number, budget: Budget): string[] {
-  const matcher = charged(text, pattern, budget).matcher(text);
+  const regex = charged(text, pattern, budget);
+  const matcher = regex.matcher(text);
   const found: string[] = [];
   // Go has no empty match right behind another one.
   let lastEnd = -1;
   const most = limit < 0 ? Infinity : limit;
   while (found.length < most && matcher.find()) {
-    budget.charge(1);
-    if (matcher.start() === matcher.end() && matcher.start() === lastEnd) continue;
-    lastEnd = matcher.end();
+    const end = matcher.end();
+    // `a.*z|a` goes through the rest of the text for each match; most patterns do not.
+    budget.charge(3 + matchCost((text.length - end) / 5, regex));
+    if (matcher.start() === end && end === lastEnd) continue;
+    lastEnd = end;
     found.push(matcher.group() ?? '');
   }
   return found;
 }
 
 function charged(text: string, pattern: string, budget: Budget): RE2JS {
-  budget.chargeSize(pattern.length);
+  const known = compiled.has(pattern);
+  budget.charge(known ? Math.ceil(pattern.length / 10) : pattern.length);
   const regex = compilePattern(pattern);
-  chargeMatch(text, regex, budget);
+  // `a{1000}` is short, but not for who compiles it.
+  if (!known) budget.charge(regex.programSize());
+  budget.charge(matchCost(text.length, regex));
   return regex;
 }

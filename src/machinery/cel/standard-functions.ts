@@ -23,6 +23,23 @@ export function uint(value: bigint): Uint {
   return new Uint(value);
 }
 
+/** The years 1 to 9999, in nanoseconds since the Unix epoch. */
+const firstTime = -62_135_596_800_000_000_000n;
+const lastTime = 253_402_300_799_999_999_999n;
+
+export function timestamp(nanos: bigint): Timestamp {
+  if (nanos < firstTime || nanos > lastTime) throw new CelEvaluationError('timestamp overflow');
+  return new Timestamp(nanos);
+}
+
+/** Charges for parsing the whole text. */
+function reading<T>(read: (text: string) => T) {
+  return (text: string, budget: Budget): T => {
+    budget.charge(3 + text.length / 10);
+    return read(text);
+  };
+}
+
 /** The functions of the language itself, without operators. */
 export function defineStandardFunctions(table: FunctionTable): void {
   defineSize(table);
@@ -38,7 +55,11 @@ function defineSize(table: FunctionTable): void {
   };
   const ofBytes = (bytes: Uint8Array): bigint => BigInt(bytes.length);
   const ofList = (list: List): bigint => BigInt(list.size);
-  const ofMap = (map: MapValue): bigint => BigInt(map.mapSize);
+  const ofMap = (map: MapValue, budget: Budget): bigint => {
+    const size = map.mapSize;
+    budget.chargeSize(size);
+    return BigInt(size);
+  };
   table
     .define('size(string): int', ofString)
     .define('size(bytes): int', ofBytes)
@@ -99,17 +120,23 @@ function defineNumberConversions(table: FunctionTable): void {
     .define('int(int): int', (value: bigint) => value)
     .define('int(uint): int', (value: Uint) => int(value.value))
     .define('int(double): int', (value: number) => int(truncated(value)))
-    .define('int(string): int', (value: string) => int(parseDigits(value, 'int')))
+    .define(
+      'int(string): int',
+      reading((text) => int(parseDigits(text, 'int'))),
+    )
     .define('int(timestamp): int', (value: Timestamp) => floorDivide(value.nanos, nanosPerSecond))
     .define('int(duration): int', (value: Duration) => value.nanos)
     .define('uint(uint): uint', (value: Uint) => value)
     .define('uint(int): uint', (value: bigint) => uint(value))
     .define('uint(double): uint', (value: number) => uint(truncated(value)))
-    .define('uint(string): uint', (value: string) => uint(parseDigits(value, 'uint')))
+    .define(
+      'uint(string): uint',
+      reading((text) => uint(parseDigits(text, 'uint'))),
+    )
     .define('double(double): double', (value: number) => value)
     .define('double(int): double', Number)
     .define('double(uint): double', (value: Uint) => Number(value.value))
-    .define('double(string): double', parseDouble);
+    .define('double(string): double', reading(parseDouble));
 }
 
 function parseBool(text: string): boolean {
@@ -145,15 +172,15 @@ function defineOtherConversions(table: FunctionTable): void {
     .define('bytes(bytes): bytes', (value: Uint8Array) => value)
     .define('bytes(string): bytes', encodeUtf8)
     .define('bool(bool): bool', (value: boolean) => value)
-    .define('bool(string): bool', parseBool)
+    .define('bool(string): bool', reading(parseBool))
     .define('dyn(A): dyn', (value: Value) => value)
     .define('type(A): type<A>', (value: Value) => new TypeValue(typeOf(value)))
     .define('timestamp(timestamp): timestamp', (value: Timestamp) => value)
-    .define('timestamp(int): timestamp', (value: bigint) => new Timestamp(value * nanosPerSecond))
-    .define('timestamp(string): timestamp', parseTimestamp, literal('timestamp', parseTimestamp))
+    .define('timestamp(int): timestamp', (value: bigint) => timestamp(value * nanosPerSecond))
+    .define('timestamp(string): timestamp', reading(parseTimestamp), literal('timestamp', parseTimestamp))
     .define('duration(duration): duration', (value: Duration) => value)
     .define('duration(int): duration', (value: bigint) => new Duration(value))
-    .define('duration(string): duration', toDuration, literal('duration', toDuration));
+    .define('duration(string): duration', reading(toDuration), literal('duration', toDuration));
 }
 
 /** Finds a literal that cannot be parsed when the expression is compiled. */
@@ -181,7 +208,7 @@ export function parseTimestamp(text: string): Timestamp {
   try {
     const seconds = parseTime(fraction === null ? text : text.replace(fraction[0], ''));
     const nanos = BigInt((fraction?.[1] ?? '').padEnd(9, '0'));
-    return new Timestamp(BigInt(seconds) * 1_000_000n + nanos);
+    return timestamp(BigInt(seconds) * 1_000_000n + nanos);
   } catch (error) {
     throw new CelEvaluationError(errorMessage(error));
   }

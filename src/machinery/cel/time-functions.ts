@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+import type { Budget } from './errors.ts';
 import { CelEvaluationError } from './errors.ts';
 import type { FunctionTable } from './function-table.ts';
 import { floorDivide } from './standard-functions.ts';
@@ -57,6 +59,20 @@ function civil(ms: number): Civil {
   };
 }
 
+const zoneFormats = new LRUCache<string, Intl.DateTimeFormat>({ max: 50 });
+
+function zoneFormat(zone: string): Intl.DateTimeFormat {
+  const known = zoneFormats.get(zone);
+  if (known !== undefined) return known;
+  try {
+    const made = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' });
+    zoneFormats.set(zone, made);
+    return made;
+  } catch {
+    throw new CelEvaluationError(`unknown time zone ${zone}`);
+  }
+}
+
 /** How far a zone is from UTC at a time, in milliseconds. */
 function zoneOffset(zone: string, ms: number): number {
   const fixed = /^([+-]?)(\d\d):(\d\d)$/.exec(zone);
@@ -64,13 +80,8 @@ function zoneOffset(zone: string, ms: number): number {
     const minutes = Number(fixed[2]) * 60 + Number(fixed[3]);
     return (fixed[1] === '-' ? -minutes : minutes) * 60_000;
   }
-  let name: string;
-  try {
-    const format = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' });
-    name = format.formatToParts(ms).find((part) => part.type === 'timeZoneName')?.value ?? '';
-  } catch {
-    throw new CelEvaluationError(`unknown time zone ${zone}`);
-  }
+  const parts = zoneFormat(zone).formatToParts(ms);
+  const name = parts.find((part) => part.type === 'timeZoneName')?.value ?? '';
   const [, sign, hours = '0', minutes = '0', seconds = '0'] =
     /^GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(name) ?? [];
   const size = (Number(hours) * 60 + Number(minutes)) * 60_000 + Number(seconds) * 1000;
@@ -85,7 +96,11 @@ export function defineTimeFunctions(table: FunctionTable): void {
       return BigInt(read(civil(ms + (zone === 'UTC' ? 0 : zoneOffset(zone, ms)))));
     };
     table.define(`timestamp.${name}(): int`, (time: Timestamp) => at(time, 'UTC'));
-    table.define(`timestamp.${name}(string): int`, (time: Timestamp, zone: string) => at(time, zone));
+    table.define(`timestamp.${name}(string): int`, (time: Timestamp, zone: string, budget: Budget) => {
+      // The tables of a zone are slow to get at.
+      budget.charge(100);
+      return at(time, zone);
+    });
   };
   part('getFullYear', (date) => date.year);
   part('getMonth', (date) => date.month);

@@ -283,6 +283,9 @@ export function fits(value: Value, type: Type): boolean {
   if (value instanceof List) {
     return type.kind === 'list' && (value.size === 0 || fits(value.at(0), type.item));
   }
+  if (value instanceof Optional && type.kind === 'optional') {
+    return value.value === undefined || fits(value.value, type.item);
+  }
   if (isMap(value)) return type.kind === 'map' || type.kind === 'object';
   return kindOf(value) === type.kind;
 }

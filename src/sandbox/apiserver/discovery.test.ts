@@ -86,17 +86,11 @@ describe('legacy discovery', () => {
       'namespaces/status',
       'pods',
       'pods/attach',
-      'pods/binding',
-      'pods/eviction',
       'pods/exec',
       'pods/log',
       'pods/portforward',
       'pods/status',
     ]);
-    expect(resources.find(({ name }) => name === 'pods/eviction')).toMatchObject({
-      group: 'policy',
-      version: 'v1',
-    });
     expect(resources.find(({ name }) => name === 'pods/exec')).not.toHaveProperty('version');
   });
 

@@ -18,6 +18,8 @@ interface Document {
   readonly etag: string;
 }
 
+/** `/api`, `/api/VERSION`, `/apis`, `/apis/GROUP`, `/apis/GROUP/VERSION`. */
+const documentPath = /^(\/api(?:\/[^/?]+)?|\/apis(?:\/[^/?]+){0,2})\/?(?:\?|$)/;
 const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
 /**
@@ -39,8 +41,8 @@ export class Discovery {
    */
   answer(request: HttpRequest): FetchResponse | undefined {
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
-    const path = request.url.replace(/\?.*$/s, '').replace(/\/$/, '');
-    if (!/^\/apis?(\/|$)/.test(path)) return undefined;
+    const path = documentPath.exec(request.url)?.[1];
+    if (path === undefined) return undefined;
     const accept = request.headers['accept'];
     if ((path === '/api' || path === '/apis') && wantsAggregated(accept)) {
       return this.#answerAggregated(path === '/api', request.headers['if-none-match']);
@@ -97,11 +99,10 @@ function serverAddress(request: HttpRequest): JsonObject {
 }
 
 function legacyDocument(groups: readonly ApiGroup[], path: string): JsonObject | undefined {
-  const [, root, first, second, ...more] = path.split('/');
-  if (more.length > 0) return undefined;
+  const [, root, first, second] = path.split('/');
   if (root === 'api') {
     const core = groups.find(({ name }) => name === '');
-    if (second !== undefined || core === undefined) return undefined;
+    if (core === undefined) return undefined;
     if (first !== undefined) return resourceList(core, first);
     return { kind: 'APIVersions', versions: core.versions.map(({ version }) => version) };
   }

@@ -70,6 +70,7 @@ export function createHandler(options: HandlerOptions): HttpHandler {
       }
       const definition = info && options.registry.get(info.group, info.version, info.resource);
       if (info === undefined || definition === undefined) return pageNotFound();
+      if (definition.deprecationWarning !== undefined) warnings.push(definition.deprecationWarning);
       representation = negotiate(http.headers['accept']);
       const request: ApiRequest = { http, info, query, definition, user, representation, warnings };
       const action = actionOf(info, definition);

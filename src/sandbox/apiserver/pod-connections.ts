@@ -34,7 +34,7 @@ export class PodConnections {
     if (info.subresource === 'log') return this.#log(access, info);
     if (!streaming.includes(info.subresource)) return undefined;
     if (info.verb !== 'get' && info.verb !== 'create') throw methodNotAllowed();
-    this.#target(access, info);
+    this.#connectable(access, info);
     throw badRequestError('Upgrade request required');
   };
 
@@ -42,12 +42,7 @@ export class PodConnections {
   upgrade(access: Access, offered: readonly string[]): UpgradeReply | undefined {
     const { info, query, http } = access;
     if (info === undefined || !isOfPod(info) || !streaming.includes(info.subresource)) return undefined;
-    const target = this.#target(access, info);
-    if (target.node === '') throw badRequestError(`pod ${info.name ?? ''} does not have a host assigned`);
-    if (info.subresource === 'portforward') {
-      throw failure(501, 'NotImplemented', 'port-forward is not supported by this server');
-    }
-    const runtime = this.#running(target);
+    const { target, runtime } = this.#connectable(access, info);
     const protocol = chooseProtocol(offered);
     if (protocol === undefined) {
       throw badRequestError('unable to negotiate a protocol: this server speaks v5.channel.k8s.io and v4.channel.k8s.io');
@@ -68,6 +63,16 @@ export class PodConnections {
     const run = (streams: RemoteStreams): Promise<number> =>
       info.subresource === 'exec' ? runtime.exec(target, command, streams) : runtime.attach(target, streams);
     return { protocol, serve: (connection) => serveRemoteCommand(connection, options, http.signal, run) };
+  }
+
+  /** @throws RequestError when there is nothing to connect to */
+  #connectable(access: Access, info: RequestInfo): { target: ContainerTarget; runtime: PodRuntime } {
+    const target = this.#target(access, info);
+    if (target.node === '') throw badRequestError(`pod ${info.name ?? ''} does not have a host assigned`);
+    if (info.subresource === 'portforward') {
+      throw badRequestError('port-forward is not supported by this server');
+    }
+    return { target, runtime: this.#running(target) };
   }
 
   #log(access: Access, info: RequestInfo): FetchResponse {

@@ -59,6 +59,9 @@ export async function serveRemoteCommand(
       signal: abort.signal,
     }),
   );
+  // Whoever still types must not keep the connection from ending.
+  stdin.close();
+  resizes.close();
   await connection.send(frame(channels.error, Buffer.from(JSON.stringify(status)))).catch(() => {});
   connection.close(1000);
   await received;

@@ -41,7 +41,7 @@ interface Named {
 
 function resourceDetails(of: Named, name: string, causes?: StatusCause[]): NonNullable<Status['details']> {
   return {
-    name,
+    ...(name === '' ? {} : { name }),
     ...(of.group === '' ? {} : { group: of.group }),
     kind: of.resource,
     ...(causes === undefined ? {} : { causes }),

@@ -2,7 +2,6 @@ import type { Schema } from '../../machinery/schema.ts';
 import { configMap } from './builtin/config-map.ts';
 import { defineBuiltIn } from './builtin/define.ts';
 import { namespace } from './builtin/namespace.ts';
-import { printerColumns } from './printer-columns.ts';
 import { Registry } from './registry.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 
@@ -57,12 +56,6 @@ const canarySchema: Schema = {
 export function canary(version = 'v1beta1'): ResourceDefinition {
   return {
     ...deployment,
-    ...printerColumns([
-      { name: 'Status', type: 'string', jsonPath: '.status.phase' },
-      { name: 'Hosts', type: 'string', jsonPath: '.spec.hosts', priority: 1 },
-      { name: 'Weight', type: 'integer', jsonPath: '.status.weight', description: 'percent' },
-      { name: 'Since', type: 'date', jsonPath: '.status.since' },
-    ]),
     kind: { group: 'flagger.app', version, resource: 'canaries', kind: 'Canary', namespaced: true },
     listKind: 'CanaryList',
     singular: 'canary',

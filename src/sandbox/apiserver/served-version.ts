@@ -2,6 +2,7 @@ import { apiVersionOf } from '../../machinery/group-version-kind.ts';
 import type { JsonObject } from '../../machinery/json.ts';
 import { jsonClone, jsonEqual } from '../../machinery/json.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
+import { pruneUnknown } from './schema/prune.ts';
 
 /** Per definition: what a stored object looks like through it. */
 const views = new WeakMap<ResourceDefinition, WeakMap<JsonObject, JsonObject>>();
@@ -29,8 +30,9 @@ function convert(definition: ResourceDefinition, stored: JsonObject, apiVersion:
   const converted = definition.conversion?.fromStored(stored) ?? stored;
   const relabelled = converted['apiVersion'] === apiVersion ? converted : { ...converted, apiVersion };
   if (!definition.custom) return relabelled;
-  // It may have been stored before the schema got its present defaults.
+  // It may have been stored before the schema got its present fields and defaults.
   const defaulted = jsonClone(relabelled);
+  pruneUnknown(definition.schema, defaulted, 'structural');
   definition.setDefaults(defaulted);
   return jsonEqual(defaulted, relabelled) ? relabelled : defaulted;
 }

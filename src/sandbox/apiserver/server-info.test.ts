@@ -39,7 +39,8 @@ test('/version names a Kubernetes that clients know how to compare', async () =>
 });
 
 test('the root lists the paths', async () => {
-  const { paths } = (await get('/')?.json()) as { paths: string[] };
+  const document = await get('/')?.json();
+  const { paths } = document as { paths: string[] };
   expect(paths).toEqual(
     expect.arrayContaining(['/api/v1', '/apis/apps', '/apis/apps/v1', '/livez/ping', '/version']),
   );

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseTime } from '../../base/time.ts';
 import type { JsonObject } from '../../machinery/json.ts';
+import { isObject } from '../../machinery/json.ts';
 import type { TransformInput } from './api-server.ts';
 import { configMap } from './builtin/config-map.ts';
-import { printerColumns } from './printer-columns.ts';
+import type { ResourceDefinition } from './resource-definition.ts';
 import { canary, deployment } from './served-kinds.test-double.ts';
 import { transform } from './table.ts';
 
@@ -17,9 +18,21 @@ const object: JsonObject = {
   status: { phase: 'Progressing', weight: 20, since: '2024-05-01T10:00:00Z' },
 };
 
+const canaries: ResourceDefinition = {
+  ...canary(),
+  columns: [
+    { name: 'Status', type: 'string', description: 'the phase', priority: 0 },
+    { name: 'Weight', type: 'integer', format: 'int32', description: 'percent', priority: 1 },
+  ],
+  cells: ({ metadata, status }) => [
+    isObject(metadata) ? (metadata['name'] ?? null) : null,
+    ...['phase', 'weight'].map((field) => (isObject(status) ? (status[field] ?? null) : null)),
+  ],
+};
+
 function asTable(more: Partial<TransformInput> = {}): JsonObject {
   return transform({
-    definition: canary(),
+    definition: canaries,
     as: 'Table',
     version: 'v1',
     items: [object],
@@ -32,28 +45,25 @@ function asTable(more: Partial<TransformInput> = {}): JsonObject {
 }
 
 describe('a Table', () => {
-  test('has the printer columns of a custom kind after the name', () => {
-    const { columnDefinitions, ...rest } = asTable();
-    expect(columnDefinitions).toEqual([
-      { name: 'Name', type: 'string', format: 'name', description: expect.any(String), priority: 0 },
-      {
-        name: 'Status',
-        type: 'string',
-        format: '',
-        description: 'Custom resource definition column (in JSONPath format): .status.phase',
-        priority: 0,
-      },
-      expect.objectContaining({ name: 'Hosts', priority: 1 }),
-      expect.objectContaining({ name: 'Weight', type: 'integer', description: 'percent' }),
-      expect.objectContaining({ name: 'Since', type: 'date' }),
-    ]);
-    expect(rest).toEqual({
+  test('has the columns of its kind after the name', () => {
+    expect(asTable()).toEqual({
       kind: 'Table',
       apiVersion: 'meta.k8s.io/v1',
       metadata: { resourceVersion: '7' },
+      columnDefinitions: [
+        {
+          name: 'Name',
+          type: 'string',
+          format: 'name',
+          description: expect.stringContaining('Name must be unique') as string,
+          priority: 0,
+        },
+        { name: 'Status', type: 'string', format: '', description: 'the phase', priority: 0 },
+        { name: 'Weight', type: 'integer', format: 'int32', description: 'percent', priority: 1 },
+      ],
       rows: [
         {
-          cells: ['a', 'Progressing', '["x","y"]', 20, '120m'],
+          cells: ['a', 'Progressing', 20],
           object: {
             kind: 'PartialObjectMetadata',
             apiVersion: 'meta.k8s.io/v1',
@@ -70,17 +80,6 @@ describe('a Table', () => {
       apiVersion: 'meta.k8s.io/v1beta1',
       metadata: list,
       rows: [],
-    });
-  });
-
-  test('leaves cells empty that the object has nothing for', () => {
-    const bare = { ...object, spec: {}, status: { phase: 5, weight: 'much', since: 'yesterday' } };
-    expect(asTable({ items: [bare] })).toMatchObject({
-      rows: [{ cells: ['a', '5', null, null, '<invalid>'] }],
-    });
-    const { status: _status, ...none } = object;
-    expect(asTable({ items: [none] })).toMatchObject({
-      rows: [{ cells: ['a', null, '["x","y"]', null, null] }],
     });
   });
 
@@ -124,25 +123,40 @@ describe('a Table', () => {
     };
     expect(asTable({ items: [bookmark], includeObject: 'None' })).toMatchObject({
       metadata: { resourceVersion: '9' },
-      rows: [{ cells: ['', null, null, null, null], object: { metadata: bookmark.metadata } }],
+      rows: [{ cells: ['', null, null], object: { metadata: bookmark.metadata } }],
     });
   });
 
   test('of what is stored under another kind shows its name', () => {
     expect(asTable({ items: [{ ...object, kind: 'Scale' }] })).toMatchObject({
-      rows: [{ cells: ['a', null, null, null, null] }],
+      rows: [{ cells: ['a', null, null] }],
     });
   });
 
-  test('is made of any JSON', () => {
-    fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.jsonValue(), (json, metadata) => {
-        const items = [{ ...json, metadata } as JsonObject];
-        const [row] = asTable({ items })['rows'] as { cells: unknown[] }[];
-        expect(row?.cells).toHaveLength(5);
-      }),
-    );
+  test('of a custom kind without columns has its age as a date', () => {
+    expect(asTable({ definition: { ...canaries, columns: undefined } })).toMatchObject({
+      columnDefinitions: [{ name: 'Name' }, { name: 'Age', type: 'date' }],
+      rows: [{ cells: ['a', '120m'] }],
+    });
   });
+});
+
+test('any JSON has a shape', () => {
+  const shapes = ['Table', 'PartialObjectMetadata'] as const;
+  const anyObject = fc.dictionary(fc.string(), fc.jsonValue());
+  fc.assert(
+    fc.property(
+      anyObject,
+      fc.jsonValue(),
+      fc.constantFrom(...shapes),
+      fc.string(),
+      (json, metadata, as, includeObject) => {
+        const items = [{ ...json, metadata } as JsonObject];
+        expect(asTable({ items, as, includeObject })).toMatchObject({ apiVersion: 'meta.k8s.io/v1' });
+        expect(asTable({ items, as, includeObject, definition: configMap })['kind']).toBe(as);
+      },
+    ),
+  );
 });
 
 describe('partial metadata', () => {
@@ -176,23 +190,4 @@ describe('partial metadata', () => {
       'you requested PartialObjectMetadataList, but the requested object is not a list (Canary)',
     );
   });
-});
-
-test('a printer column that cannot be parsed is an error at once', () => {
-  expect(() => printerColumns([{ name: 'X', type: 'string', jsonPath: '.a[' }])).toThrow();
-});
-
-test.each([
-  ['integer', 2.9, 2],
-  ['integer', 'x', null],
-  ['number', 2.5, 2.5],
-  ['boolean', true, true],
-  ['boolean', 'true', null],
-  ['string', { a: 1 }, '{"a":1}'],
-  ['date', 5, null],
-  ['date', '', '<unknown>'],
-  ['other', 5, null],
-])('a column of type %s shows %j as %j', (type, value, cell) => {
-  const { cells } = printerColumns([{ name: 'X', type, jsonPath: '.spec.x' }]);
-  expect(cells?.({ metadata: { name: 'n' }, spec: { x: value } }, nowMs)).toEqual(['n', cell]);
 });

@@ -57,7 +57,8 @@ function table(input: TransformInput): JsonObject {
 }
 
 /** All columns; Events bring their own Name. */
-function columnsOf({ columns = [ageColumn], custom }: ResourceDefinition): readonly TableColumn[] {
+function columnsOf({ columns, custom }: ResourceDefinition): readonly TableColumn[] {
+  if (columns === undefined) return [nameColumn, custom ? { ...ageColumn, type: 'date' } : ageColumn];
   const isWhole = !custom && columns.some(({ format }) => format === 'name');
   return isWhole ? columns : [nameColumn, ...columns];
 }

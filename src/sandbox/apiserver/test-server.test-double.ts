@@ -77,9 +77,38 @@ export const widgets: readonly ResourceDefinition[] = ['v1', 'v2'].map((version)
   deleteAnswer: 'status',
 }));
 
+/** The parts of answers that tests look at. */
+export interface AnswerBody {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly creationTimestamp: string;
+    readonly generation?: number;
+    readonly finalizers?: readonly string[];
+    readonly deletionGracePeriodSeconds?: number;
+    readonly ownerReferences?: readonly unknown[];
+    readonly continue?: string;
+    readonly remainingItemCount?: number;
+  };
+  readonly items: readonly AnswerBody[];
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: unknown;
+  readonly status?: unknown;
+  readonly message: string;
+  readonly reason?: string;
+}
+
+export interface TestEvent {
+  readonly type: string;
+  readonly object: AnswerBody;
+}
+
 export interface TestAnswer {
   readonly status: number;
-  readonly body: any;
+  readonly body: AnswerBody;
   readonly headers: FetchResponse['headers'];
 }
 
@@ -145,7 +174,7 @@ export class TestServer {
     const response = await this.open(method, url, body, headers);
     const isJson = response.headers.get('content-type') === 'application/json';
     const value = isJson ? await response.json() : await response.text();
-    return { status: response.status, body: value, headers: response.headers };
+    return { status: response.status, body: value as AnswerBody, headers: response.headers };
   }
 
   patch(type: string, url: string, body: unknown): Promise<TestAnswer> {
@@ -173,13 +202,20 @@ export class EventReader {
     this.#events = response.jsonLines()[Symbol.asyncIterator]();
   }
 
-  async next(): Promise<any> {
-    return (await this.#events.next()).value;
+  /** Undefined at the end. */
+  async next(): Promise<TestEvent | undefined> {
+    const result = await this.#events.next();
+    return result.done === true ? undefined : (result.value as TestEvent);
   }
 
-  async take(count: number): Promise<any[]> {
-    const events = [];
-    for (let i = 0; i < count; i += 1) events.push(await this.next());
+  /** As many as asked for, or as there are. */
+  async take(count: number): Promise<TestEvent[]> {
+    const events: TestEvent[] = [];
+    while (events.length < count) {
+      const event = await this.next();
+      if (event === undefined) break;
+      events.push(event);
+    }
     return events;
   }
 

@@ -1,9 +1,17 @@
 import type { FieldError } from '../../../machinery/field-errors.ts';
-import { FieldPath, duplicateValue, forbidden, invalidValue, tooLong } from '../../../machinery/field-errors.ts';
+import {
+  FieldPath,
+  duplicateValue,
+  forbidden,
+  invalidValue,
+  tooLong,
+} from '../../../machinery/field-errors.ts';
 import type { JsonObject } from '../../../machinery/json.ts';
 import { isObject, jsonEqual, own } from '../../../machinery/json.ts';
 import { validateConfigMapKey } from '../../../machinery/names.ts';
 import { defineBuiltIn } from './define.ts';
+import { nameOf } from './fields.ts';
+import { age, ageColumn, column } from './table.ts';
 
 const maxBytes = 1024 * 1024;
 
@@ -11,11 +19,15 @@ export const configMap = defineBuiltIn({
   kind: { group: '', version: 'v1', resource: 'configmaps', kind: 'ConfigMap', namespaced: true },
   schema: 'io.k8s.api.core.v1.ConfigMap',
   shortNames: ['cm'],
-  validate: (object, old) => [...validateKeys(object), ...(old === undefined ? [] : validateFrozen(object, old))],
-  columns: [
-    { name: 'Data', type: 'string', description: '', priority: 0 },
-    { name: 'Age', type: 'string', description: '', priority: 0 },
+  validate: (object, old) => [
+    ...validateKeys(object),
+    ...(old === undefined ? [] : validateFrozen(object, old)),
   ],
+  columns: [column('Data', 'Number of entries'), ageColumn],
+  cells: (object, nowMs) => {
+    const count = Object.keys(mapOf(object, 'data')).length + Object.keys(mapOf(object, 'binaryData')).length;
+    return [nameOf(object), count, age(object, nowMs)];
+  },
 });
 
 function mapOf(object: JsonObject, field: string): JsonObject {

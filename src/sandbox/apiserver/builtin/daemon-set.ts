@@ -158,6 +158,7 @@ function validateStrategy(strategy: JsonObject): FieldError[] {
     const message = 'may not be set when maxUnavailable is non-zero';
     errors.push(invalidValue(at.child('maxSurge'), own(rollingUpdate, 'maxSurge') ?? null, message));
   }
-  if (set.length === 0) errors.push(requiredValue(at.child('maxUnavailable'), 'cannot be 0 when maxSurge is 0'));
+  if (set.length === 0)
+    errors.push(requiredValue(at.child('maxUnavailable'), 'cannot be 0 when maxSurge is 0'));
   return errors;
 }

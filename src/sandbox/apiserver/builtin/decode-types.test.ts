@@ -78,7 +78,9 @@ describe('values come out in the form in which Go writes them', () => {
         hostNetwork: false,
         nodeSelector: null,
         volumes: [{ name: 'tmp', emptyDir: {} }],
-        containers: [{ name: 'a', env: [{ name: 'E', value: '' }], resources: { limits: { cpu: '0.1' } }, args: [] }],
+        containers: [
+          { name: 'a', env: [{ name: 'E', value: '' }], resources: { limits: { cpu: '0.1' } }, args: [] },
+        ],
       },
     };
     expect(decodeTypes(pod, object)).toBeUndefined();
@@ -112,13 +114,16 @@ describe('values come out in the form in which Go writes them', () => {
 
   test('twice is once', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.constantFrom('metadata', 'spec', 'status', 'x'), fc.jsonValue()), (value) => {
-        const object = jsonClone(value) as JsonObject;
-        if (decodeTypes(pod, object) !== undefined) return;
-        const once = jsonClone(object);
-        expect(decodeTypes(pod, object)).toBeUndefined();
-        expect(object).toEqual(once);
-      }),
+      fc.property(
+        fc.dictionary(fc.constantFrom('metadata', 'spec', 'status', 'x'), fc.jsonValue()),
+        (value) => {
+          const object = jsonClone(value) as JsonObject;
+          if (decodeTypes(pod, object) !== undefined) return;
+          const once = jsonClone(object);
+          expect(decodeTypes(pod, object)).toBeUndefined();
+          expect(object).toEqual(once);
+        },
+      ),
     );
   });
 });

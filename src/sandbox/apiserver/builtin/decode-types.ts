@@ -225,7 +225,9 @@ function typeError(schema: Schema, value: Json, at: Place): DecodeError {
 }
 
 function unmarshalError(what: string, type: string, at: Place): DecodeError {
-  return new DecodeError(`json: cannot unmarshal ${what} into Go struct field ${at.struct}.${at.path} of type ${type}`);
+  return new DecodeError(
+    `json: cannot unmarshal ${what} into Go struct field ${at.struct}.${at.path} of type ${type}`,
+  );
 }
 
 function jsonTypeName(value: Json): string {

@@ -1,10 +1,5 @@
 import type { FieldError } from '../../../machinery/field-errors.ts';
-import {
-  forbidden,
-  invalidValue,
-  requiredValue,
-  unsupportedValue,
-} from '../../../machinery/field-errors.ts';
+import { forbidden, invalidValue, requiredValue, unsupportedValue } from '../../../machinery/field-errors.ts';
 import type { JsonObject } from '../../../machinery/json.ts';
 import { own } from '../../../machinery/json.ts';
 import { defineBuiltIn } from './define.ts';

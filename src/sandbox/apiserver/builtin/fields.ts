@@ -64,7 +64,9 @@ export function countAt(object: JsonObject, field: string): number {
 /** A map of texts, such as labels. */
 export function labelsAt(object: JsonObject, field: string): Labels {
   const entries = Object.entries(objectAt(object, field));
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }
 
 export function isSet(object: JsonObject, field: string): boolean {

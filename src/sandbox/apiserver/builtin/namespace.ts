@@ -3,6 +3,8 @@ import type { JsonObject } from '../../../machinery/json.ts';
 import { isObject, own } from '../../../machinery/json.ts';
 import { validateDns1123Label, validateQualifiedName } from '../../../machinery/names.ts';
 import { defineBuiltIn } from './define.ts';
+import { nameOf } from './fields.ts';
+import { age, ageColumn, column } from './table.ts';
 
 const nameLabel = 'kubernetes.io/metadata.name';
 
@@ -58,8 +60,10 @@ export const namespace = defineBuiltIn({
     object['status'] = { ...child(object, 'status'), phase: 'Terminating' };
   },
   deleteAnswer: 'object',
-  columns: [
-    { name: 'Status', type: 'string', description: 'The status of the namespace', priority: 0 },
-    { name: 'Age', type: 'string', description: '', priority: 0 },
+  columns: [column('Status', 'The status of the namespace'), ageColumn],
+  cells: (object, nowMs) => [
+    nameOf(object),
+    String(own(child(object, 'status'), 'phase') ?? ''),
+    age(object, nowMs),
   ],
 });

@@ -31,7 +31,9 @@ export const pod = defineBuiltIn({
   validate: (object, old, subresource) => {
     if (old !== undefined && subresource === 'status') return validatePodStatus(object, old);
     const errors = validatePod(object);
-    return old === undefined ? [...errors, ...validateNew(object)] : [...errors, ...validatePodUpdate(object, old)];
+    return old === undefined
+      ? [...errors, ...validateNew(object)]
+      : [...errors, ...validatePodUpdate(object, old)];
   },
   warnings: (object, old) => {
     const problems = validateDns1123Label(nameOf(object));
@@ -94,7 +96,9 @@ function validateNew(object: JsonObject): FieldError[] {
     errors.push(forbidden(path.child('ephemeralContainers'), 'cannot be set on create'));
   }
   if (textAt(spec, 'nodeName') !== '' && listAt(spec, 'schedulingGates').length > 0) {
-    errors.push(forbidden(path.child('nodeName'), 'cannot be set until all schedulingGates have been cleared'));
+    errors.push(
+      forbidden(path.child('nodeName'), 'cannot be set until all schedulingGates have been cleared'),
+    );
   }
   return errors;
 }

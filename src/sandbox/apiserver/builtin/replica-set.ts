@@ -45,7 +45,11 @@ export const replicaSet = defineBuiltIn({
     return [
       ...allNonNegative(spec, ['replicas', 'minReadySeconds'], specPath),
       // Upstream calls it a deployment here.
-      ...validateSelected(spec, { owner: 'ReplicaSet', called: 'deployment', broken: 'invalid label selector' }),
+      ...validateSelected(spec, {
+        owner: 'ReplicaSet',
+        called: 'deployment',
+        broken: 'invalid label selector',
+      }),
       ...immutable(own(spec, 'selector'), before, specPath.child('selector')),
     ];
   },

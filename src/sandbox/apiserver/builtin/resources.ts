@@ -17,14 +17,18 @@ function isNative(name: string): boolean {
 }
 
 function isExtended(name: string): boolean {
-  return !isNative(name) && !name.startsWith('requests.') && validateQualifiedName(`requests.${name}`).length === 0;
+  return (
+    !isNative(name) && !name.startsWith('requests.') && validateQualifiedName(`requests.${name}`).length === 0
+  );
 }
 
 function validateName(name: string, path: FieldPath): FieldError[] {
   const errors = validateQualifiedName(name).map((problem) => invalidValue(path, name, problem));
   if (!name.includes('/')) {
     const isStandard = standardOfContainers.includes(name) || isHugePages(name);
-    return isStandard ? errors : [...errors, invalidValue(path, name, 'must be a standard resource for containers')];
+    return isStandard
+      ? errors
+      : [...errors, invalidValue(path, name, 'must be a standard resource for containers')];
   }
   if (isNative(name) || isExtended(name)) return errors;
   return [...errors, invalidValue(path, name, "doesn't follow extended resource name standard")];
@@ -76,7 +80,9 @@ function validateAgainstLimit(
   const mayOvercommit = isNative(name) && !isHugePages(name);
   if (request === undefined) return [];
   if (limit === undefined) {
-    return mayOvercommit ? [] : [requiredValue(path.child('limits'), 'Limit must be set for non overcommitable resources')];
+    return mayOvercommit
+      ? []
+      : [requiredValue(path.child('limits'), 'Limit must be set for non overcommitable resources')];
   }
   const order = request.compare(limit);
   const at = path.child('requests');
@@ -84,5 +90,11 @@ function validateAgainstLimit(
     return [invalidValue(at, request.toString(), `must be equal to ${name} limit of ${limit.toString()}`)];
   }
   if (order <= 0) return [];
-  return [invalidValue(at, request.toString(), `must be less than or equal to ${name} limit of ${limit.toString()}`)];
+  return [
+    invalidValue(
+      at,
+      request.toString(),
+      `must be less than or equal to ${name} limit of ${limit.toString()}`,
+    ),
+  ];
 }

@@ -31,7 +31,9 @@ export function allNonNegative(object: JsonObject, fields: readonly string[], pa
 }
 
 export function immutable(value: Json | undefined, old: Json | undefined, path: FieldPath): FieldError[] {
-  return jsonEqual(value ?? null, old ?? null) ? [] : [invalidValue(path, value ?? null, 'field is immutable')];
+  return jsonEqual(value ?? null, old ?? null)
+    ? []
+    : [invalidValue(path, value ?? null, 'field is immutable')];
 }
 
 export function label(object: JsonObject, field: string, path: FieldPath): FieldError[] {

@@ -38,7 +38,10 @@ export const service = defineBuiltIn({
   },
   validate: (object, old, subresource, context) => {
     if (subresource === 'status') return [];
-    const errors = [...(old === undefined ? [] : validateServiceUpdate(object, old)), ...validateService(object)];
+    const errors = [
+      ...(old === undefined ? [] : validateServiceUpdate(object, old)),
+      ...validateService(object),
+    ];
     return errors.length > 0 ? errors : validateAllocation(object, old, context);
   },
   selectableFields: {

@@ -17,15 +17,16 @@ import {
 } from './fields.ts';
 import { setClaimDefaults, validateClaimSpec } from './persistent-volume-claim.ts';
 import { setPodTemplateDefaults } from './pod/defaults.ts';
-import { allNonNegative, atMost100Percent, intOrPercent, intOrPercentValue, invalid, oneOf } from './rules.ts';
-import { age, ageColumn, column, containerCells, containerColumns } from './table.ts';
 import {
-  replicasScale,
-  specPath,
-  validateCollisions,
-  validateCounts,
-  validateSelected,
-} from './workload.ts';
+  allNonNegative,
+  atMost100Percent,
+  intOrPercent,
+  intOrPercentValue,
+  invalid,
+  oneOf,
+} from './rules.ts';
+import { age, ageColumn, column, containerCells, containerColumns } from './table.ts';
+import { replicasScale, specPath, validateCollisions, validateCounts, validateSelected } from './workload.ts';
 
 const counts = [
   'replicas',
@@ -184,4 +185,3 @@ function validateUpdate(object: JsonObject, old: JsonObject): FieldError[] {
     "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
   return [forbidden(specPath, message)];
 }
-

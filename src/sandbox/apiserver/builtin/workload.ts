@@ -25,7 +25,10 @@ export const workloadColumns: readonly TableColumn[] = [
 ];
 
 export function workloadCells(spec: JsonObject): string[] {
-  return [...containerCells(objectAt(spec, 'template')), formatLabelSelector(optionalObject(spec, 'selector'))];
+  return [
+    ...containerCells(objectAt(spec, 'template')),
+    formatLabelSelector(optionalObject(spec, 'selector')),
+  ];
 }
 
 /**
@@ -73,7 +76,9 @@ export function validateCounts(
   }
   const available = countAt(status, 'availableReplicas');
   if (available > countAt(status, 'readyReplicas')) {
-    errors.push(invalidValue(statusPath.child('availableReplicas'), available, `cannot be greater than ${readyText}`));
+    errors.push(
+      invalidValue(statusPath.child('availableReplicas'), available, `cannot be greater than ${readyText}`),
+    );
   }
   return errors;
 }
@@ -82,6 +87,7 @@ export function validateCounts(
 export function validateCollisions(object: JsonObject, old: JsonObject): FieldError[] {
   const now = countAt(objectAt(object, 'status'), 'collisionCount');
   const before = numberAt(objectAt(old, 'status'), 'collisionCount');
-  if (before === undefined || (isSet(objectAt(object, 'status'), 'collisionCount') && now >= before)) return [];
+  if (before === undefined || (isSet(objectAt(object, 'status'), 'collisionCount') && now >= before))
+    return [];
   return [invalidValue(statusPath.child('collisionCount'), now, 'cannot be decremented')];
 }

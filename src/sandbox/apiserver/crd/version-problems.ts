@@ -6,12 +6,13 @@ import {
   requiredValue,
   tooMany,
 } from '../../../machinery/field-errors.ts';
+import { compileRules } from '../../../machinery/cel/rules.ts';
 import type { JsonObject } from '../../../machinery/json.ts';
 import { optionalObject, textAt } from '../builtin/fields.ts';
 import { defaultsProblems } from '../schema/defaults-problems.ts';
 import { findField } from '../schema/field-path.ts';
 import { readSchema } from '../schema/read-schema.ts';
-import { ruleCompileProblems } from '../schema/rules.ts';
+import { hasRules } from '../schema/rules.ts';
 import { schemaProblems } from '../schema/schema-problems.ts';
 import { structuralProblems } from '../schema/structural.ts';
 import type { CustomResourceVersion, PrinterColumn } from './definition-spec.ts';
@@ -71,7 +72,9 @@ export function validationProblems(value: JsonObject, hasStatus: boolean, path: 
   }
   const keywords = schemaProblems(schema, at);
   problems.push(...unread, ...keywords);
-  if (mayCompile && keywords.length === 0) problems.push(...ruleCompileProblems(schema, at));
+  if (mayCompile && keywords.length === 0 && hasRules(schema)) {
+    problems.push(...compileRules(schema, at).errors);
+  }
   return problems;
 }
 

@@ -64,7 +64,8 @@ export function publishedSchemas(): { readonly [name: string]: Schema } {
  */
 export function builtInSchema(name: string): Schema {
   const schema = builtInSchemas().byName[name];
-  if (schema === undefined) throw new Error(`no schema ${name}: add it to scripts/generate-kubernetes-schemas.mjs`);
+  if (schema === undefined)
+    throw new Error(`no schema ${name}: add it to scripts/generate-kubernetes-schemas.mjs`);
   return schema;
 }
 

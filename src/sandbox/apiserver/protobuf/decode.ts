@@ -29,7 +29,7 @@ interface Descriptor {
 const magic = Buffer.from('k8s\0');
 const metaPackage = 'k8s.io.apimachinery.pkg.apis.meta.v1';
 /** Objects nest about 20 deep; only schemas of CRDs nest further. */
-const maxDepth = 100;
+const maxDepth = 200;
 
 /** A body that is no protobuf of Kubernetes. */
 export class ProtobufError extends Error {}

@@ -1,10 +1,9 @@
 import type { FieldError, FieldPath } from '../../../machinery/field-errors.ts';
 import { invalidValue } from '../../../machinery/field-errors.ts';
-import type { Json } from '../../../machinery/json.ts';
-import { isObject, jsonClone, jsonEqual } from '../../../machinery/json.ts';
+import type { Json, JsonObject } from '../../../machinery/json.ts';
 import type { Schema } from '../../../machinery/schema.ts';
 import { embeddedResourceProblems } from './embedded-resources.ts';
-import { pruneUnknown } from './prune.ts';
+import { unknownFields } from './prune.ts';
 import { ruleProblems } from './rules.ts';
 import { validateValue } from './validate.ts';
 
@@ -31,30 +30,30 @@ function walk(schema: Schema, path: FieldPath, problems: FieldError[]): void {
 }
 
 function defaultProblems(schema: Schema, value: Json, path: FieldPath): FieldError[] {
-  const problems: FieldError[] = [];
-  if (hasUnknown(schema, value)) problems.push(invalidValue(path, value, 'must not have unknown fields'));
   const at = path.toString();
-  const found = [
-    () => below(at, embeddedResourceProblems(schema, value)),
+  // The checks want an object with the value as its field.
+  const whole: Schema = { type: 'object', properties: { value: schema } };
+  const object = { value };
+  const problems: FieldError[] = [];
+  if (hasUnknown(whole, object)) problems.push(invalidValue(path, value, 'must not have unknown fields'));
+  const checks = [
+    () => below(at, embeddedResourceProblems(whole, object)),
     () => validateValue(schema, value, { path: at }),
-    () => ruleProblems(schema, value, { path: at, old: value }),
-    () => ruleProblems(schema, value, { path: at }),
+    () => below(at, ruleProblems(whole, object, object)),
+    () => below(at, ruleProblems(whole, object, undefined)),
   ];
-  for (const find of found) {
-    const more = find();
-    if (more.length > 0) return [...problems, ...more];
+  for (const check of checks) {
+    const found = check();
+    if (found.length > 0) return [...problems, ...found];
   }
   return problems;
 }
 
-function hasUnknown(schema: Schema, value: Json): boolean {
-  const whole: Schema = { type: 'object', properties: { value: schema } };
-  const pruned = { value: jsonClone(value) };
-  pruneUnknown(whole, pruned, 'structural');
-  if (isObject(value) && schema['x-kubernetes-embedded-resource'] === true) return false;
-  return !jsonEqual(pruned.value, value);
+function hasUnknown(schema: Schema, object: JsonObject): boolean {
+  return unknownFields(schema, object, 'structural').length > 0;
 }
 
+/** @param problems of an object with the default in its field `value` */
 function below(path: string, problems: readonly FieldError[]): FieldError[] {
-  return problems.map((problem) => ({ ...problem, field: `${path}.${problem.field}` }));
+  return problems.map((problem) => ({ ...problem, field: problem.field.replace(/^value/, () => path) }));
 }

@@ -1,5 +1,5 @@
-import type { FieldError } from '../../../machinery/field-errors.ts';
-import { FieldPath, forbidden, invalidValue, typeInvalid } from '../../../machinery/field-errors.ts';
+import type { FieldError, FieldPath } from '../../../machinery/field-errors.ts';
+import { forbidden, invalidValue, typeInvalid } from '../../../machinery/field-errors.ts';
 import type { Json, JsonObject } from '../../../machinery/json.ts';
 import { isObject, setOwn } from '../../../machinery/json.ts';
 import type { Schema, ValidationRule } from '../../../machinery/schema.ts';

@@ -1,11 +1,9 @@
 import type { FieldError, FieldPath } from '../../../machinery/field-errors.ts';
 import { forbidden, invalidValue, requiredValue, unsupportedValue } from '../../../machinery/field-errors.ts';
-import type { Schema, ValidationRule } from '../../../machinery/schema.ts';
-import { findField } from './field-path.ts';
+import type { Schema } from '../../../machinery/schema.ts';
 import { listTypeRuleProblems } from './list-type-rules.ts';
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
-const reasons = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
 const metaFields = new Set(['metadata', 'kind', 'apiVersion']);
 
 /** What a schema may do at its place. */
@@ -43,9 +41,6 @@ function walk(schema: Schema, path: FieldPath, place: Place, problems: FieldErro
     }
   }
   problems.push(...listTypeRuleProblems(schema, path));
-  for (const [i, rule] of (schema['x-kubernetes-validations'] ?? []).entries()) {
-    problems.push(...ruleTextProblems(schema, rule, path.child('x-kubernetes-validations').index(i)));
-  }
 }
 
 function keywordProblems(schema: Schema, path: FieldPath, place: Place): FieldError[] {
@@ -104,35 +99,4 @@ function children(schema: Schema, path: FieldPath, place: Place, problems: Field
     }
   }
   if (schema.items !== undefined) walk(schema.items, path.child('items'), below, problems);
-}
-
-function ruleTextProblems(schema: Schema, rule: ValidationRule, path: FieldPath): FieldError[] {
-  const problems: FieldError[] = [];
-  const { message = '', messageExpression = '', fieldPath = '', reason } = rule;
-  const hasBreaks = (text: string): boolean => /[\n\r]/.test(text.trim());
-  if (rule.rule.trim() === '') {
-    problems.push(requiredValue(path.child('rule'), 'rule is not specified'));
-  } else if (message !== '' && message.trim() === '') {
-    problems.push(invalidValue(path.child('message'), message, 'must be non-empty if specified'));
-  } else if (hasBreaks(message)) {
-    problems.push(invalidValue(path.child('message'), message, 'must not contain line breaks'));
-  } else if (hasBreaks(rule.rule) && message.trim() === '') {
-    const detail = 'message must be specified if rule contains line breaks';
-    problems.push(requiredValue(path.child('message'), detail));
-  }
-  if (messageExpression !== '' && messageExpression.trim() === '') {
-    const detail = 'messageExpression must be non-empty if specified';
-    problems.push(requiredValue(path.child('messageExpression'), detail));
-  }
-  if (reason !== undefined && !reasons.includes(reason)) {
-    problems.push(unsupportedValue(path.child('reason'), reason, reasons));
-  }
-  if (fieldPath === '') return problems;
-  const at = path.child('fieldPath');
-  if (fieldPath.trim() === '') problems.push(invalidValue(at, fieldPath, 'must be non-empty if specified'));
-  if (/[\n\r]/.test(fieldPath)) problems.push(invalidValue(at, fieldPath, 'must not contain line breaks'));
-  if (typeof findField(schema, fieldPath) === 'string') {
-    problems.push(invalidValue(at, fieldPath, 'must be a valid path'));
-  }
-  return problems;
 }

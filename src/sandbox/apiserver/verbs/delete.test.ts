@@ -4,6 +4,7 @@ import { TestServer, configMapOf } from '../test-server.test-double.ts';
 const url = '/api/v1/namespaces/ns/configmaps';
 const pods = '/api/v1/namespaces/ns/pods';
 const secondMs = 1000;
+const someText: unknown = expect.any(String);
 
 async function uidOf(server: TestServer, name: string): Promise<string> {
   return (await server.send('GET', `${url}/${name}`)).body.metadata.uid;
@@ -27,7 +28,7 @@ async function addOwned(
 async function names(server: TestServer): Promise<string[]> {
   await server.clock.settle();
   const { body } = await server.send('GET', url);
-  return body.items.map((item: any) => item.metadata.name);
+  return body.items.map((item) => item.metadata.name);
 }
 
 describe('delete', () => {
@@ -46,7 +47,7 @@ describe('delete', () => {
     expect(marked.body.metadata).toMatchObject({
       name: 'b',
       deletionGracePeriodSeconds: 0,
-      deletionTimestamp: expect.any(String),
+      deletionTimestamp: someText,
     });
     await server.clock.advance(5 * secondMs);
     expect((await server.send('DELETE', `${url}/b`)).body).toEqual(marked.body);
@@ -107,7 +108,7 @@ describe('delete', () => {
       await server.send('POST', url, configMapOf(name, {}, { labels: { odd: name === 'b' ? 'no' : 'yes' } }));
     }
     const { body } = await server.send('DELETE', `${url}?labelSelector=odd%3Dyes`);
-    expect(body.items.map((item: any) => item.metadata.name)).toEqual(['a', 'c']);
+    expect(body.items.map((item) => item.metadata.name)).toEqual(['a', 'c']);
     expect(await names(server)).toEqual(['b']);
   });
 });
@@ -194,17 +195,14 @@ describe('a namespace', () => {
     await server.send('POST', url, configMapOf('free'));
     const { body } = await server.send('DELETE', '/api/v1/namespaces/ns');
     expect(body).toMatchObject({
-      metadata: { deletionTimestamp: expect.any(String) },
+      metadata: { deletionTimestamp: someText },
       spec: { finalizers: ['kubernetes'] },
       status: { phase: 'Terminating' },
     });
     expect(await names(server)).toEqual(['held']);
     const waiting = await server.send('GET', '/api/v1/namespaces/ns');
-    const conditions = waiting.body.status.conditions.map(({ type, status, message }: any) => [
-      type,
-      status,
-      message,
-    ]);
+    const { conditions: all } = waiting.body.status as { conditions: Record<string, string>[] };
+    const conditions = all.map(({ type, status, message }) => [type, status, message]);
     expect(conditions.slice(3)).toEqual([
       [
         'NamespaceContentRemaining',

@@ -42,10 +42,8 @@ export function matchNamespace({ definition, request }: Write, object: JsonObjec
   const given = namespaceOf(object);
   const { namespace } = request.info;
   if (!definition.kind.namespaced) {
-    if (given === undefined) return;
-    throw badRequestError(
-      'the namespace of the provided object does not match the namespace sent on the request',
-    );
+    delete metadata['namespace'];
+    return;
   }
   if (given === undefined && namespace !== undefined) metadata['namespace'] = namespace;
   else if (given !== namespace) {

@@ -41,7 +41,8 @@ function admitServiceAccount(pod: JsonObject, spec: JsonObject, context: WriteCo
   setOwn(spec, 'serviceAccount', name);
   const account = context.read('serviceaccounts', namespaceOf(pod), name);
   if (account === undefined) return;
-  const wantsToken = own(spec, 'automountServiceAccountToken') ?? own(account, 'automountServiceAccountToken') ?? true;
+  const wantsToken =
+    own(spec, 'automountServiceAccountToken') ?? own(account, 'automountServiceAccountToken') ?? true;
   if (wantsToken === true) mountToken(spec, `kube-api-access-${context.random.suffix(5)}`);
   const secrets = own(account, 'imagePullSecrets');
   if (Array.isArray(secrets)) setDefault(spec, 'imagePullSecrets', structuredClone(secrets));
@@ -131,7 +132,8 @@ function total(all: readonly JsonObject[], field: 'limits' | 'requests'): Map<st
   for (const resources of all) {
     for (const name of counted) {
       const amount = quantityAt(objectAt(resources, field), name);
-      if (amount !== undefined && isPositive(amount)) sums.set(name, (sums.get(name) ?? Quantity.zero).add(amount));
+      if (amount !== undefined && isPositive(amount))
+        sums.set(name, (sums.get(name) ?? Quantity.zero).add(amount));
     }
   }
   return sums;

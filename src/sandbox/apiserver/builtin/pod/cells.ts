@@ -58,7 +58,12 @@ function summarize(pod: JsonObject): Summary {
   const phase = initialReason(status);
   const summary = isInitialized
     ? summarizeContainers(pod, init, init.reason ?? phase)
-    : { reason: init.reason ?? phase, ready: init.ready, restarts: init.restarts, lastRestart: init.lastRestart };
+    : {
+        reason: init.reason ?? phase,
+        ready: init.ready,
+        restarts: init.restarts,
+        lastRestart: init.lastRestart,
+      };
   if (!isSet(objectAt(pod, 'metadata'), 'deletionTimestamp')) return summary;
   if (textAt(status, 'reason') === 'NodeLost') return { ...summary, reason: 'Unknown' };
   const isOver = ['Failed', 'Succeeded'].includes(textAt(status, 'phase'));
@@ -138,7 +143,10 @@ function summarizeContainers(pod: JsonObject, init: InitSummary, before: string)
     } else if (terminated !== undefined) {
       reason = endReason(terminated);
       if (countAt(terminated, 'exitCode') !== 0) errorReason = reason;
-    } else if (own(container, 'ready') === true && optionalObject(container, 'state', 'running') !== undefined) {
+    } else if (
+      own(container, 'ready') === true &&
+      optionalObject(container, 'state', 'running') !== undefined
+    ) {
       hasRunning = true;
       ready += 1;
     }

@@ -119,7 +119,8 @@ function validateHostPorts(containers: readonly JsonObject[], path: FieldPath): 
       const number = countAt(port, 'hostPort');
       if (number === 0) return [];
       const key = `${textAt(port, 'protocol')}/${textAt(port, 'hostIP')}/${number}`;
-      if (seen.has(key)) return [duplicateValue(path.index(i).child('ports').index(j).child('hostPort'), key)];
+      if (seen.has(key))
+        return [duplicateValue(path.index(i).child('ports').index(j).child('hostPort'), key)];
       seen.add(key);
       return [];
     }),

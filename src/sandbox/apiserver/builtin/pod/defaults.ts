@@ -50,8 +50,10 @@ function setPodSpecDefaults(spec: JsonObject): void {
   setDefault(spec, 'terminationGracePeriodSeconds', 30);
   setDefaultOfZero(spec, 'schedulerName', 'default-scheduler');
   // The older of two names for the same field.
-  if (textAt(spec, 'serviceAccountName') !== '') setOwn(spec, 'serviceAccount', textAt(spec, 'serviceAccountName'));
-  else if (textAt(spec, 'serviceAccount') !== '') setOwn(spec, 'serviceAccountName', textAt(spec, 'serviceAccount'));
+  if (textAt(spec, 'serviceAccountName') !== '')
+    setOwn(spec, 'serviceAccount', textAt(spec, 'serviceAccountName'));
+  else if (textAt(spec, 'serviceAccount') !== '')
+    setOwn(spec, 'serviceAccountName', textAt(spec, 'serviceAccount'));
   for (const volume of objectsAt(spec, 'volumes')) setVolumeDefaults(volume);
   const ephemeral = objectsAt(spec, 'ephemeralContainers');
   for (const container of [...allContainers(spec), ...ephemeral]) setContainerDefaults(container);

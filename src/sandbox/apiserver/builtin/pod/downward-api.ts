@@ -49,20 +49,34 @@ export function validateFieldReference(
     if (fields.includes(field)) return [];
     return known.includes(field)
       ? [unsupportedValue(path.child('fieldPath'), field, fields)]
-      : [invalidValue(path.child('fieldPath'), field, `error converting fieldPath: field label not supported: ${field}`)];
+      : [
+          invalidValue(
+            path.child('fieldPath'),
+            field,
+            `error converting fieldPath: field label not supported: ${field}`,
+          ),
+        ];
   }
   const [, map = '', key = ''] = subscript;
   if (map === 'metadata.annotations') return qualifiedName(key.toLowerCase(), path);
   if (map === 'metadata.labels') return qualifiedName(key, path);
   return [
-    invalidValue(path.child('fieldPath'), field, `error converting fieldPath: field label does not support subscript: ${field}`),
+    invalidValue(
+      path.child('fieldPath'),
+      field,
+      `error converting fieldPath: field label does not support subscript: ${field}`,
+    ),
   ];
 }
 
 const known = [...volumeFields, ...environmentFields];
 
 /** A resource of a container. @param volume files must name the container */
-export function validateResourceReference(reference: JsonObject, path: FieldPath, volume: boolean): FieldError[] {
+export function validateResourceReference(
+  reference: JsonObject,
+  path: FieldPath,
+  volume: boolean,
+): FieldError[] {
   const resource = textAt(reference, 'resource');
   const errors: FieldError[] = [];
   if (volume && textAt(reference, 'containerName') === '') {
@@ -87,4 +101,3 @@ function validateDivisor(reference: JsonObject, resource: string, path: FieldPat
   const message = `only divisor's values ${list} are supported with the ${label} resource`;
   return [invalidValue(path.child('divisor'), resource, message)];
 }
-

@@ -17,7 +17,9 @@ const sources = ['fieldRef', 'resourceFieldRef', 'configMapKeyRef', 'secretKeyRe
 
 export function validateEnvironment(container: JsonObject, path: FieldPath): FieldError[] {
   return [
-    ...objectsAt(container, 'env').flatMap((variable, i) => validateVariable(variable, path.child('env').index(i))),
+    ...objectsAt(container, 'env').flatMap((variable, i) =>
+      validateVariable(variable, path.child('env').index(i)),
+    ),
     ...validateEnvFrom(container, path.child('envFrom')),
   ];
 }
@@ -88,8 +90,10 @@ function validateEnvFrom(container: JsonObject, path: FieldPath): FieldError[] {
       // A prefix of a name is enough here, as upstream: a trailing dash passes.
       else errors.push(...invalid(nameAt, object, validateDns1123Subdomain(object.replace(/-$/, 'a'))));
     }
-    if (set.length === 0) errors.push(invalidValue(path, '', 'must specify one of: `configMapRef` or `secretRef`'));
-    if (set.length > 1) errors.push(invalidValue(path, '', 'may not have more than one field specified at a time'));
+    if (set.length === 0)
+      errors.push(invalidValue(path, '', 'must specify one of: `configMapRef` or `secretRef`'));
+    if (set.length > 1)
+      errors.push(invalidValue(path, '', 'may not have more than one field specified at a time'));
     return errors;
   });
 }

@@ -1,6 +1,11 @@
 // Probes and lifecycle hooks of containers. Source: pkg/apis/core/validation of Kubernetes 1.36.
 import type { FieldError, FieldPath } from '../../../../machinery/field-errors.ts';
-import { forbidden, invalidValue, requiredValue, unsupportedValue } from '../../../../machinery/field-errors.ts';
+import {
+  forbidden,
+  invalidValue,
+  requiredValue,
+  unsupportedValue,
+} from '../../../../machinery/field-errors.ts';
 import type { JsonObject } from '../../../../machinery/json.ts';
 import { own } from '../../../../machinery/json.ts';
 import { validateHttpHeaderName, validatePortNumber } from '../../../../machinery/names.ts';
@@ -52,7 +57,9 @@ export function validateLifecycle(container: JsonObject, gracePeriod: number, pa
   if (lifecycle === undefined) return [];
   return ['postStart', 'preStop']
     .filter((hook) => isSet(lifecycle, hook))
-    .flatMap((hook) => validateHandler(objectAt(lifecycle, hook), gracePeriod, path.child('lifecycle', hook)));
+    .flatMap((hook) =>
+      validateHandler(objectAt(lifecycle, hook), gracePeriod, path.child('lifecycle', hook)),
+    );
 }
 
 function validateHandler(handler: JsonObject, gracePeriod: number, path: FieldPath): FieldError[] {
@@ -65,7 +72,12 @@ function validateHandler(handler: JsonObject, gracePeriod: number, path: FieldPa
   });
 }
 
-function validateAction(name: string, action: JsonObject, gracePeriod: number, path: FieldPath): FieldError[] {
+function validateAction(
+  name: string,
+  action: JsonObject,
+  gracePeriod: number,
+  path: FieldPath,
+): FieldError[] {
   switch (name) {
     case 'exec':
       return listAt(action, 'command').length === 0 ? [requiredValue(path.child('command'))] : [];

@@ -1,6 +1,11 @@
 // Where pods may run. Source: pkg/apis/core/validation of Kubernetes 1.36.
 import type { FieldError, FieldPath } from '../../../../machinery/field-errors.ts';
-import { duplicateValue, forbidden, invalidValue, requiredValue } from '../../../../machinery/field-errors.ts';
+import {
+  duplicateValue,
+  forbidden,
+  invalidValue,
+  requiredValue,
+} from '../../../../machinery/field-errors.ts';
 import type { JsonObject } from '../../../../machinery/json.ts';
 import {
   validateDns1123Label,
@@ -31,7 +36,8 @@ export function validateTolerations(spec: JsonObject, path: FieldPath): FieldErr
     const operator = textAt(toleration, 'operator');
     const errors = key === '' ? [] : qualifiedName(key, at.child('key'));
     if (key === '' && operator !== 'Exists') {
-      const message = 'operator must be Exists when `key` is empty, which means "match all values and all keys"';
+      const message =
+        'operator must be Exists when `key` is empty, which means "match all values and all keys"';
       errors.push(invalidValue(at.child('operator'), operator, message));
     }
     if (isSet(toleration, 'tolerationSeconds') && textAt(toleration, 'effect') !== 'NoExecute') {
@@ -133,7 +139,8 @@ function validateNodeRequirement(requirement: JsonObject, path: FieldPath): Fiel
   const errors: FieldError[] = [];
   const at = path.child('values');
   if (operator === 'In' || operator === 'NotIn') {
-    if (values.length === 0) errors.push(requiredValue(at, "must be specified when `operator` is 'In' or 'NotIn'"));
+    if (values.length === 0)
+      errors.push(requiredValue(at, "must be specified when `operator` is 'In' or 'NotIn'"));
   } else if (operator === 'Exists' || operator === 'DoesNotExist') {
     const message = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
     if (values.length > 0) errors.push(forbidden(at, message));
@@ -162,7 +169,10 @@ function validateNodeField(requirement: JsonObject, path: FieldPath): FieldError
     return [...errors, invalidValue(path.child('key'), key, 'not a valid field selector key')];
   }
   const at = path.child('values');
-  return [...errors, ...values.flatMap((value, i) => invalid(at.index(i), value, validateDns1123Subdomain(value)))];
+  return [
+    ...errors,
+    ...values.flatMap((value, i) => invalid(at.index(i), value, validateDns1123Subdomain(value))),
+  ];
 }
 
 function validatePodAffinity(affinity: JsonObject, path: FieldPath): FieldError[] {
@@ -211,7 +221,9 @@ function validateSpread(constraint: JsonObject, later: readonly JsonObject[], pa
     errors.push(...positive(constraint, 'minDomains', path));
     if (action !== 'DoNotSchedule') {
       const message = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${action}`;
-      errors.push(invalidValue(path.child('minDomains'), numberAt(constraint, 'minDomains') ?? null, message));
+      errors.push(
+        invalidValue(path.child('minDomains'), numberAt(constraint, 'minDomains') ?? null, message),
+      );
     }
   }
   for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy']) {

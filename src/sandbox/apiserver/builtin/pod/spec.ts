@@ -1,6 +1,11 @@
 // The whole of a pod spec, and of pod templates. Source: pkg/apis/core/validation of Kubernetes 1.36.
 import type { FieldError, FieldPath } from '../../../../machinery/field-errors.ts';
-import { forbidden, invalidValue, requiredValue, unsupportedValue } from '../../../../machinery/field-errors.ts';
+import {
+  forbidden,
+  invalidValue,
+  requiredValue,
+  unsupportedValue,
+} from '../../../../machinery/field-errors.ts';
 import type { JsonObject } from '../../../../machinery/json.ts';
 import { own } from '../../../../machinery/json.ts';
 import type { LabelSelector } from '../../../../machinery/label-selector.ts';

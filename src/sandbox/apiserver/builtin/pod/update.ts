@@ -55,12 +55,16 @@ function validateDeadline(spec: JsonObject, old: JsonObject): FieldError[] {
   const now = numberAt(spec, 'activeDeadlineSeconds');
   const before = numberAt(old, 'activeDeadlineSeconds');
   if (before === undefined) return [];
-  if (now === undefined) return [invalidValue(at, null, 'must not update from a positive integer to nil value')];
+  if (now === undefined)
+    return [invalidValue(at, null, 'must not update from a positive integer to nil value')];
   return before < now ? [invalidValue(at, now, 'must be less than or equal to previous value')] : [];
 }
 
 function validateTolerations(spec: JsonObject, old: JsonObject): FieldError[] {
-  const lasting = objectsAt(spec, 'tolerations').map((toleration) => ({ ...toleration, tolerationSeconds: 0 }));
+  const lasting = objectsAt(spec, 'tolerations').map((toleration) => ({
+    ...toleration,
+    tolerationSeconds: 0,
+  }));
   const isKept = (toleration: JsonObject): boolean =>
     lasting.some((other) => jsonEqual(other, { ...toleration, tolerationSeconds: 0 }));
   if (objectsAt(old, 'tolerations').every(isKept)) return [];

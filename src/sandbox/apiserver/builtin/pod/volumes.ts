@@ -28,7 +28,10 @@ const hostPathTypes = [
 ];
 
 /** @returns problems, and the volumes that have none: what mounts may use */
-export function validateVolumes(spec: JsonObject, path: FieldPath): { errors: FieldError[]; volumes: Volumes } {
+export function validateVolumes(
+  spec: JsonObject,
+  path: FieldPath,
+): { errors: FieldError[]; volumes: Volumes } {
   const volumes = new Map<string, JsonObject>();
   const errors: FieldError[] = [];
   for (const [i, volume] of objectsAt(spec, 'volumes').entries()) {
@@ -157,7 +160,8 @@ function validateProjections(volume: JsonObject, path: FieldPath): FieldError[] 
       for (const [j, item] of objectsAt(source, 'items').entries()) {
         errors.push(...validateFile(item, at.child(type, 'items').index(j)));
         const file = textAt(item, 'path');
-        if (paths.has(file)) errors.push(invalidValue(path, textAt(source, 'name'), 'conflicting duplicate paths'));
+        if (paths.has(file))
+          errors.push(invalidValue(path, textAt(source, 'name'), 'conflicting duplicate paths'));
         if (file !== '') paths.add(file);
       }
     }
@@ -165,7 +169,9 @@ function validateProjections(volume: JsonObject, path: FieldPath): FieldError[] 
       errors.push(...validateDownwardFiles(objectAt(projection, 'downwardAPI'), at.child('downwardAPI')));
     }
     if (isSet(projection, 'serviceAccountToken')) {
-      errors.push(...validateToken(objectAt(projection, 'serviceAccountToken'), at.child('serviceAccountToken')));
+      errors.push(
+        ...validateToken(objectAt(projection, 'serviceAccountToken'), at.child('serviceAccountToken')),
+      );
     }
     if (Object.keys(projection).filter((key) => isSet(projection, key)).length > 1) {
       errors.push(forbidden(at, 'may not specify more than 1 volume type per source'));
@@ -178,10 +184,22 @@ function validateToken(token: JsonObject, path: FieldPath): FieldError[] {
   const seconds = numberAt(token, 'expirationSeconds');
   const errors: FieldError[] = [];
   if (seconds !== undefined && seconds < 600) {
-    errors.push(invalidValue(path.child('expirationSeconds'), seconds, 'may not specify a duration less than 10 minutes'));
+    errors.push(
+      invalidValue(
+        path.child('expirationSeconds'),
+        seconds,
+        'may not specify a duration less than 10 minutes',
+      ),
+    );
   }
   if (seconds !== undefined && seconds > 2 ** 32) {
-    errors.push(invalidValue(path.child('expirationSeconds'), seconds, 'may not specify a duration larger than 2^32 seconds'));
+    errors.push(
+      invalidValue(
+        path.child('expirationSeconds'),
+        seconds,
+        'may not specify a duration larger than 2^32 seconds',
+      ),
+    );
   }
   const file = textAt(token, 'path');
   return [...errors, ...required(token, 'path', path), ...localPath(file, path.child('path'))];
@@ -214,7 +232,8 @@ export function validateMounts(container: JsonObject, volumes: Volumes, path: Fi
     const errors = required(mount, 'name', at);
     if (!volumes.has(name)) errors.push(notFound(at.child('name'), name));
     errors.push(...required(mount, 'mountPath', at));
-    if (mountPaths.has(mountPath)) errors.push(invalidValue(at.child('mountPath'), mountPath, 'must be unique'));
+    if (mountPaths.has(mountPath))
+      errors.push(invalidValue(at.child('mountPath'), mountPath, 'must be unique'));
     mountPaths.add(mountPath);
     if (devices.some((device) => textAt(device, 'name') === name)) {
       errors.push(invalidValue(at.child('name'), name, 'must not already exist in volumeDevices'));
@@ -251,7 +270,8 @@ function validateDevices(devices: readonly JsonObject[], volumes: Volumes, path:
       errors.push(invalidValue(at.child('name'), name, message));
     }
     errors.push(...required(device, 'devicePath', at));
-    if (paths.has(devicePath)) errors.push(invalidValue(at.child('devicePath'), devicePath, 'must be unique'));
+    if (paths.has(devicePath))
+      errors.push(invalidValue(at.child('devicePath'), devicePath, 'must be unique'));
     names.add(name);
     paths.add(devicePath);
     return errors;

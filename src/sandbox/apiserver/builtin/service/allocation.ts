@@ -141,7 +141,10 @@ export function validateAllocation(
 ): FieldError[] {
   const spec = objectAt(service, 'spec');
   const before = old === undefined ? {} : objectAt(old, 'spec');
-  return [...validateAddresses(service, spec, before, context), ...validateNodePorts(service, spec, before, context)];
+  return [
+    ...validateAddresses(service, spec, before, context),
+    ...validateNodePorts(service, spec, before, context),
+  ];
 }
 
 function validateAddresses(
@@ -151,7 +154,9 @@ function validateAddresses(
   context: WriteContext,
 ): FieldError[] {
   const addresses = textsAt(spec, 'clusterIPs');
-  const asked = addresses.filter((address) => address !== 'None' && !textsAt(before, 'clusterIPs').includes(address));
+  const asked = addresses.filter(
+    (address) => address !== 'None' && !textsAt(before, 'clusterIPs').includes(address),
+  );
   if (asked.length === 0) return [];
   const used = usedAddresses(service, context);
   for (const address of asked) {
@@ -163,7 +168,8 @@ function validateAddresses(
 }
 
 function addressProblem(address: string, used: ReadonlySet<string>): string | undefined {
-  const isInRange = address.startsWith(addressPrefix) && address !== '10.96.0.0' && address !== '10.96.255.255';
+  const isInRange =
+    address.startsWith(addressPrefix) && address !== '10.96.0.0' && address !== '10.96.255.255';
   if (!isInRange) {
     return `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${addressRange}`;
   }
@@ -178,7 +184,9 @@ function validateNodePorts(
 ): FieldError[] {
   const kept = new Set(objectsAt(before, 'ports').map((port) => countAt(port, 'nodePort')));
   const ports = objectsAt(spec, 'ports');
-  const asked = ports.filter((port) => countAt(port, 'nodePort') !== 0 && !kept.has(countAt(port, 'nodePort')));
+  const asked = ports.filter(
+    (port) => countAt(port, 'nodePort') !== 0 && !kept.has(countAt(port, 'nodePort')),
+  );
   if (asked.length === 0) return [];
   const used = usedNodePorts(service, context);
   return ports.flatMap((port, i) => {
@@ -211,14 +219,16 @@ export function carryOver(service: JsonObject, old: JsonObject): void {
   }
   carryNodePorts(spec, before);
   if (needsHealthCheck(before)) {
-    if (needsHealthCheck(spec)) setDefault(spec, 'healthCheckNodePort', countAt(before, 'healthCheckNodePort'));
+    if (needsHealthCheck(spec))
+      setDefault(spec, 'healthCheckNodePort', countAt(before, 'healthCheckNodePort'));
     else dropIfSame(spec, before, ['healthCheckNodePort']);
   }
   if (textAt(before, 'type') === 'LoadBalancer' && textAt(spec, 'type') !== 'LoadBalancer') {
     dropIfSame(spec, before, ['allocateLoadBalancerNodePorts', 'loadBalancerClass']);
   }
   if (needsNodePort(before) && !needsNodePort(spec)) dropIfSame(spec, before, ['externalTrafficPolicy']);
-  if (textAt(spec, 'type') !== 'LoadBalancer') service['status'] = { ...objectAt(service, 'status'), loadBalancer: {} };
+  if (textAt(spec, 'type') !== 'LoadBalancer')
+    service['status'] = { ...objectAt(service, 'status'), loadBalancer: {} };
 }
 
 /** Clients that only know `clusterIP` change it, and `clusterIPs` follows. */

@@ -11,7 +11,11 @@ import {
 import type { JsonObject } from '../../../../machinery/json.ts';
 import { own } from '../../../../machinery/json.ts';
 import { validateLabels } from '../../../../machinery/label-selector.ts';
-import { validateDns1123Label, validateDns1123Subdomain, validatePortNumber } from '../../../../machinery/names.ts';
+import {
+  validateDns1123Label,
+  validateDns1123Subdomain,
+  validatePortNumber,
+} from '../../../../machinery/names.ts';
 import {
   countAt,
   isSet,
@@ -54,7 +58,13 @@ export function validateService(service: JsonObject): FieldError[] {
 
 function validateType(spec: JsonObject, type: string): FieldError[] {
   if (isHeadless(spec) && needsNodePort(spec)) {
-    return [invalidValue(path.child('clusterIPs').index(0), 'None', `may not be set to 'None' for ${type} services`)];
+    return [
+      invalidValue(
+        path.child('clusterIPs').index(0),
+        'None',
+        `may not be set to 'None' for ${type} services`,
+      ),
+    ];
   }
   if (type !== 'ExternalName') return [];
   const message = 'may not be set for ExternalName services';
@@ -229,7 +239,8 @@ function validateLoadBalancer(spec: JsonObject, type: string): FieldError[] {
   }
   for (const field of ['allocateLoadBalancerNodePorts', 'loadBalancerClass']) {
     if (isSet(spec, field) && type !== 'LoadBalancer') {
-      const message = field === 'loadBalancerClass' ? "may only be used when `type` is 'LoadBalancer'" : onlyLoadBalancer;
+      const message =
+        field === 'loadBalancerClass' ? "may only be used when `type` is 'LoadBalancer'" : onlyLoadBalancer;
       errors.push(forbidden(path.child(field), message));
     }
   }

@@ -1,0 +1,98 @@
+import type { FieldError } from '../../../machinery/field-errors.ts';
+import { requiredValue } from '../../../machinery/field-errors.ts';
+import type { JsonObject } from '../../../machinery/json.ts';
+import { jsonClone } from '../../../machinery/json.ts';
+import { LabelSelector } from '../../../machinery/label-selector.ts';
+import { defineBuiltIn } from './define.ts';
+import { countAt, ensureObject, labelsAt, nameOf, objectAt, optionalObject, setDefault } from './fields.ts';
+import { inheritLabels, setPodTemplateDefaults } from './pod/defaults.ts';
+import { validateSelectedTemplate } from './pod/spec.ts';
+import { allNonNegative } from './rules.ts';
+import { age, ageColumn, containerCells, formatLabels, integerColumn } from './table.ts';
+import { replicasScale, specPath, validateCounts, workloadColumns } from './workload.ts';
+
+const counts = [
+  'replicas',
+  'fullyLabeledReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'observedGeneration',
+];
+const bounded = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'];
+
+export const replicationController = defineBuiltIn({
+  kind: {
+    group: '',
+    version: 'v1',
+    resource: 'replicationcontrollers',
+    kind: 'ReplicationController',
+    namespaced: true,
+  },
+  schema: 'io.k8s.api.core.v1.ReplicationController',
+  shortNames: ['rc'],
+  categories: ['all'],
+  status: true,
+  scale: replicasScale,
+  generation: 'spec',
+  defaultPropagation: 'Orphan',
+  setDefaults: (object) => {
+    const spec = ensureObject(object, 'spec');
+    const template = optionalObject(spec, 'template');
+    setDefault(spec, 'replicas', 1);
+    if (template === undefined) return;
+    const labels = objectAt(template, 'metadata', 'labels');
+    if (Object.keys(objectAt(spec, 'selector')).length === 0 && Object.keys(labels).length > 0) {
+      spec['selector'] = jsonClone(labels);
+    }
+    inheritLabels(object, template);
+    setPodTemplateDefaults(template);
+  },
+  validate: (object, _old, subresource) =>
+    subresource === 'status'
+      ? validateCounts(objectAt(object, 'status'), counts, bounded, 'readyReplicas')
+      : validateSpec(objectAt(object, 'spec')),
+  selectableFields: {
+    names: ['status.replicas'],
+    of: (object) => ({ 'status.replicas': String(countAt(objectAt(object, 'status'), 'replicas')) }),
+  },
+  columns: [
+    integerColumn('Desired', 'Number of desired pods'),
+    integerColumn('Current', 'Number of pods that exist'),
+    integerColumn('Ready', 'Number of pods that are ready'),
+    ageColumn,
+    ...workloadColumns,
+  ],
+  cells: (object, nowMs) => {
+    const spec = objectAt(object, 'spec');
+    const status = objectAt(object, 'status');
+    return [
+      nameOf(object),
+      countAt(spec, 'replicas'),
+      countAt(status, 'replicas'),
+      countAt(status, 'readyReplicas'),
+      age(object, nowMs),
+      ...containerCells(objectAt(spec, 'template')),
+      formatLabels(labelsAt(spec, 'selector')),
+    ];
+  },
+});
+
+function validateSpec(spec: JsonObject): FieldError[] {
+  const labels = Object.entries(labelsAt(spec, 'selector'));
+  const template = optionalObject(spec, 'template');
+  const errors = allNonNegative(spec, ['minReadySeconds', 'replicas'], specPath);
+  if (labels.length === 0) errors.push(requiredValue(specPath.child('selector')));
+  if (template === undefined) return [...errors, requiredValue(specPath.child('template'))];
+  const selector = plainSelector(labels);
+  const path = specPath.child('template');
+  return [...errors, ...validateSelectedTemplate(template, selector, 'ReplicationController', path)];
+}
+
+/** Equality of all labels. Upstream does not check them here either: one that is not valid selects nothing. */
+function plainSelector(labels: readonly (readonly [string, string])[]): LabelSelector {
+  try {
+    return LabelSelector.of(labels.map(([key, value]) => ({ key, operator: '=', values: [value] })));
+  } catch {
+    return LabelSelector.nothing;
+  }
+}
