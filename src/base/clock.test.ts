@@ -94,6 +94,53 @@ describe('virtual time', () => {
     expect(order).toEqual(['file read at 0', 'timer at 10']);
   });
 
+  test('stands still too for external work that follows other external work a few turns later', async () => {
+    const clock = new VirtualClock();
+    const file = async (): Promise<void> => {
+      await clock.external(new Promise<void>((resolve) => setTimeout(resolve, 5)));
+    };
+    const program = async (): Promise<number> => {
+      await file();
+      for (let i = 0; i < 20; i++) await Promise.resolve();
+      await file();
+      return clock.monotonic();
+    };
+    const alarm = clock.sleep(1_000);
+    expect(await clock.run(program())).toBe(0);
+    await clock.run(alarm);
+  });
+
+  test('stops at the moment when what is awaited settles', async () => {
+    const clock = new VirtualClock();
+    void clock.sleep(1_000);
+    await clock.run(Promise.resolve());
+    expect(clock.monotonic()).toBe(0);
+    await clock.run(clock.sleep(500));
+    expect(clock.monotonic()).toBe(500);
+  });
+
+  test('never goes back, whoever else lets it pass meanwhile', async () => {
+    const clock = new VirtualClock();
+    const long = clock.run(clock.sleep(1_000));
+    await clock.advance(5);
+    await long;
+    expect(clock.monotonic()).toBe(1_000);
+  });
+
+  test('a sleep without an end never ends, and one of NaN is refused', async () => {
+    for (const clock of [new VirtualClock(), realClock()]) {
+      await expect(clock.sleep(Number.NaN)).rejects.toBeInstanceOf(RangeError);
+      expect(() => clock.timeout(Number.NaN)).toThrow(RangeError);
+    }
+    const clock = new VirtualClock();
+    const stop = new AbortController();
+    const endless = clock.sleep(Number.POSITIVE_INFINITY, stop.signal);
+    await expect(clock.run(endless)).rejects.toThrow('virtual time stands still');
+    stop.abort();
+    await expect(endless).rejects.toBeInstanceOf(CancelledError);
+    expect(clock.pending).toBe(0);
+  });
+
   test('a failed external work gives time free again', async () => {
     const clock = new VirtualClock();
     const failed = clock.external(Promise.reject(new Error('no such file')));

@@ -39,8 +39,13 @@ export interface Clock {
 /** Starts a timer and returns how to stop it. All a clock must bring; the rest is the same for every clock. */
 type StartTimer = (ms: number, fire: () => void) => () => void;
 
+function assertDuration(ms: number): void {
+  if (Number.isNaN(ms)) throw new RangeError('a duration must be a number of milliseconds, not NaN');
+}
+
 function sleepOn(start: StartTimer, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    assertDuration(ms);
     if (signal?.aborted) {
       reject(new CancelledError('sleep cancelled', signal.reason));
       return;
@@ -79,6 +84,7 @@ async function everyOn(
 }
 
 function timeoutOn(start: StartTimer, ms: number, parent?: AbortSignal): Deadline {
+  assertDuration(ms);
   const linked = linkAbort(parent);
   const stop = start(ms, () => linked.abort(new DeadlineError(`deadline of ${ms} ms passed`)));
   linked.signal.addEventListener('abort', stop, { once: true });
@@ -202,9 +208,11 @@ export class VirtualClock implements Clock {
 
   /** Lets `ms` pass; what is due on the way happens on the way. */
   async advance(ms: number): Promise<void> {
+    assertDuration(ms);
     const end = this.#after(ms);
-    while (await this.#step(end));
-    this.#elapsed = end;
+    await this.settle();
+    while (this.#fireNext(end)) await this.settle();
+    this.#elapsed = Math.max(this.#elapsed, end);
   }
 
   /**
@@ -217,23 +225,27 @@ export class VirtualClock implements Clock {
       state.settled = true;
     };
     work.then(done, done);
+    await this.settle();
     while (!state.settled) {
-      if (!(await this.#step(Number.POSITIVE_INFINITY)) && !state.settled) {
+      if (!this.#fireNext(Number.MAX_VALUE)) {
         throw new Error(
           'virtual time stands still: nothing is scheduled and the awaited work has not settled',
         );
       }
+      await this.settle();
     }
     return work;
   }
 
   /** Runs what is runnable now; no time passes. */
   async settle(): Promise<void> {
-    do {
+    // External work may be followed by more of it, some turns later.
+    for (let quietTurns = 0; quietTurns < 2; quietTurns += 1) {
       await turn();
-      if (this.#open > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } while (this.#open > 0);
-    await turn();
+      if (this.#open === 0) continue;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      quietTurns = -1;
+    }
   }
 
   /** Timers that are still pending. */
@@ -241,9 +253,8 @@ export class VirtualClock implements Clock {
     return this.#timers.reduce((n, timer) => n + (timer.fire === undefined ? 0 : 1), 0);
   }
 
-  /** Settles, then fires the next timer that is due by `end`. False when there is none. */
-  async #step(end: number): Promise<boolean> {
-    await this.settle();
+  /** Fires the next timer that is due by `end`. False when there is none. */
+  #fireNext(end: number): boolean {
     let next = this.#timers[0];
     while (next !== undefined && next.fire === undefined) {
       this.#pop();
@@ -253,7 +264,6 @@ export class VirtualClock implements Clock {
     this.#pop();
     this.#elapsed = Math.max(this.#elapsed, next.at);
     next.fire?.();
-    await this.settle();
     return true;
   }
 

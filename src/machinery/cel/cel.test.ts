@@ -111,6 +111,7 @@ describe('functions of the language', () => {
       ['type(1) == int && type(1.0) == double && type("") == string && type(null) == null_type', true],
       ['type([]) == list && type({}) == map && type(type(1)) == type(string)', true],
       ["type(timestamp('2024-01-01T00:00:00Z')) == google.protobuf.Timestamp", true],
+      ["type(ip('1.1.1.1')) == net.IP && type(url('/a')) == kubernetes.URL", true],
     ]);
   });
 

@@ -12,7 +12,6 @@ import {
   boolType,
   bytesType,
   doubleType,
-  durationType,
   dynType,
   formatType,
   intType,
@@ -23,7 +22,6 @@ import {
   optionalType,
   stringType,
   substitute,
-  timestampType,
   typeNames,
   uintType,
 } from './types.ts';
@@ -147,9 +145,10 @@ class ProgramCompiler implements Compiler {
     }
   }
 
-  #select({ operand, field, optional, at }: Expression & { kind: 'select' }, scope: Scope): Compiled {
-    const timestamp = googleType(operand, field, scope);
-    if (timestamp !== undefined) return timestamp;
+  #select(expression: Expression & { kind: 'select' }, scope: Scope): Compiled {
+    const { operand, field, optional, at } = expression;
+    const named = qualifiedType(expression, scope);
+    if (named !== undefined) return named;
     const { type: operandType, run } = this.compile(operand, scope);
     const declared = this.fieldType(operandType, field, at);
     const type = optional && operandType.kind !== 'optional' ? optionalType(declared) : declared;
@@ -325,14 +324,17 @@ function literalType(value: Value): Type {
   }
 }
 
-/** `google.protobuf.Timestamp` and `google.protobuf.Duration`, to compare types with. */
-function googleType(operand: Expression, field: string, scope: Scope): Compiled | undefined {
-  if (field !== 'Timestamp' && field !== 'Duration') return undefined;
-  if (operand.kind !== 'select' || operand.field !== 'protobuf') return undefined;
-  if (operand.operand.kind !== 'name' || operand.operand.name !== 'google') return undefined;
-  if (scope.find('google') !== undefined) return undefined;
-  const type = field === 'Timestamp' ? timestampType : durationType;
-  return constant(new TypeValue(type), { kind: 'type', item: type });
+/** `google.protobuf.Timestamp`, `net.IP` and the like, to compare types with. */
+function qualifiedType(
+  { operand, field }: Expression & { kind: 'select' },
+  scope: Scope,
+): Compiled | undefined {
+  const names = [field];
+  let at = operand;
+  for (; at.kind === 'select'; at = at.operand) names.unshift(at.field);
+  if (at.kind !== 'name' || scope.find(at.name) !== undefined) return undefined;
+  const item = typeNames.get([at.name, ...names].join('.'));
+  return item === undefined ? undefined : constant(new TypeValue(item), { kind: 'type', item });
 }
 
 function findField(value: Value, field: string): Value | undefined {

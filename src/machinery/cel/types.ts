@@ -73,6 +73,14 @@ export const typeNames: ReadonlyMap<string, Type> = new Map<string, Type>([
   ['null_type', nullType],
   ['list', listType(dynType)],
   ['map', mapType(dynType, dynType)],
+  ['google.protobuf.Timestamp', timestampType],
+  ['google.protobuf.Duration', durationType],
+  ['net.IP', simple('ip')],
+  ['net.CIDR', simple('cidr')],
+  ['kubernetes.URL', simple('url')],
+  ['kubernetes.Quantity', simple('quantity')],
+  ['kubernetes.Semver', simple('semver')],
+  ['kubernetes.NamedFormat', simple('format')],
 ]);
 
 /** Reads a type as signatures write it: `int`, `list<A>`, `map<string, dyn>`. */

@@ -5,7 +5,7 @@ import { deployment } from './builtin/deployment.ts';
 import { endpointSlice } from './builtin/endpoint-slice.ts';
 import { endpoints } from './builtin/endpoints.ts';
 import { event, eventsEvent } from './builtin/event.ts';
-import { horizontalPodAutoscaler } from './builtin/horizontal-pod-autoscaler.ts';
+import { horizontalPodAutoscaler, horizontalPodAutoscalerV1 } from './builtin/horizontal-pod-autoscaler.ts';
 import { lease } from './builtin/lease.ts';
 import { namespace } from './builtin/namespace.ts';
 import { pod } from './builtin/pod.ts';
@@ -29,6 +29,7 @@ export function builtInDefinitions(): readonly ResourceDefinition[] {
     event,
     eventsEvent,
     horizontalPodAutoscaler,
+    horizontalPodAutoscalerV1,
     lease,
     namespace,
     customResourceDefinitions,

@@ -7,10 +7,10 @@ import {
   tooLong,
 } from '../../../machinery/field-errors.ts';
 import type { JsonObject } from '../../../machinery/json.ts';
-import { isObject, jsonEqual, own } from '../../../machinery/json.ts';
+import { jsonEqual, own } from '../../../machinery/json.ts';
 import { validateConfigMapKey } from '../../../machinery/names.ts';
 import { defineBuiltIn } from './define.ts';
-import { nameOf } from './fields.ts';
+import { nameOf, objectAt } from './fields.ts';
 import { age, ageColumn, column } from './table.ts';
 
 const maxBytes = 1024 * 1024;
@@ -25,20 +25,16 @@ export const configMap = defineBuiltIn({
   ],
   columns: [column('Data', 'Number of entries'), ageColumn],
   cells: (object, nowMs) => {
-    const count = Object.keys(mapOf(object, 'data')).length + Object.keys(mapOf(object, 'binaryData')).length;
+    const count =
+      Object.keys(objectAt(object, 'data')).length + Object.keys(objectAt(object, 'binaryData')).length;
     return [nameOf(object), count, age(object, nowMs)];
   },
 });
 
-function mapOf(object: JsonObject, field: string): JsonObject {
-  const value = own(object, field);
-  return isObject(value) ? value : {};
-}
-
 function validateKeys(object: JsonObject): FieldError[] {
   const errors: FieldError[] = [];
-  const data = mapOf(object, 'data');
-  const binaryData = mapOf(object, 'binaryData');
+  const data = objectAt(object, 'data');
+  const binaryData = objectAt(object, 'binaryData');
   let size = 0;
   for (const [field, map] of [
     ['data', data],
@@ -48,19 +44,19 @@ function validateKeys(object: JsonObject): FieldError[] {
       const path = new FieldPath(field).key(key);
       for (const problem of validateConfigMapKey(key)) errors.push(invalidValue(path, key, problem));
       if (field === 'data' && Object.hasOwn(binaryData, key)) errors.push(duplicateValue(path, key));
-      size += Buffer.byteLength(String(value), field === 'data' ? 'utf8' : 'base64');
+      size += Buffer.byteLength(typeof value === 'string' ? value : '', field === 'data' ? 'utf8' : 'base64');
     }
   }
   return size > maxBytes ? [...errors, tooLong('', maxBytes)] : errors;
 }
 
 function validateFrozen(object: JsonObject, old: JsonObject): FieldError[] {
-  if (old['immutable'] !== true) return [];
+  if (own(old, 'immutable') !== true) return [];
   const frozen = 'field is immutable when `immutable` is set';
   const errors: FieldError[] = [];
-  if (object['immutable'] !== true) errors.push(forbidden('immutable', frozen));
+  if (own(object, 'immutable') !== true) errors.push(forbidden('immutable', frozen));
   for (const field of ['data', 'binaryData']) {
-    if (!jsonEqual(mapOf(object, field), mapOf(old, field))) errors.push(forbidden(field, frozen));
+    if (!jsonEqual(objectAt(object, field), objectAt(old, field))) errors.push(forbidden(field, frozen));
   }
   return errors;
 }

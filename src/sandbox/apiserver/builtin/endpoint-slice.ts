@@ -14,7 +14,17 @@ import {
   validateLabelValue,
 } from '../../../machinery/names.ts';
 import { defineBuiltIn } from './define.ts';
-import { listAt, nameOf, numberAt, objectAt, objectsAt, setDefault, textAt, textsAt } from './fields.ts';
+import {
+  isSet,
+  listAt,
+  nameOf,
+  numberAt,
+  objectAt,
+  objectsAt,
+  setDefault,
+  textAt,
+  textsAt,
+} from './fields.ts';
 import { familyOf, validateEndpointIp, validateIp } from './ip.ts';
 import { immutable, invalid, protocols, qualifiedName, requiredOneOf } from './rules.ts';
 import { age, ageColumn, column, firstThree } from './table.ts';
@@ -58,7 +68,7 @@ export const endpointSlice = defineBuiltIn({
   ],
   cells: (object, nowMs) => {
     const ports = objectsAt(object, 'ports').map((port) =>
-      String(numberAt(port, 'port') ?? own(port, 'name') ?? '*'),
+      String(numberAt(port, 'port') ?? (isSet(port, 'name') ? textAt(port, 'name') : '*')),
     );
     const addresses = objectsAt(object, 'endpoints').flatMap((endpoint) => textsAt(endpoint, 'addresses'));
     return [

@@ -1,9 +1,8 @@
 import type { FieldError } from '../../../machinery/field-errors.ts';
 import { invalidValue } from '../../../machinery/field-errors.ts';
 import type { JsonObject } from '../../../machinery/json.ts';
-import { own } from '../../../machinery/json.ts';
 import { defineBuiltIn } from './define.ts';
-import { countAt, isSet, nameOf, objectAt } from './fields.ts';
+import { countAt, isSet, nameOf, numberAt, objectAt, textAt } from './fields.ts';
 import { allNonNegative, atMost100Percent, intOrPercent, oneOf, selectorErrors } from './rules.ts';
 import { age, ageColumn, column, integerColumn } from './table.ts';
 import { specPath, statusPath } from './workload.ts';
@@ -38,7 +37,7 @@ export const podDisruptionBudget = defineBuiltIn({
     const spec = objectAt(object, 'spec');
     return [
       nameOf(object),
-      ...bounds.map((bound) => String(own(spec, bound) ?? 'N/A')),
+      ...bounds.map((bound) => String(numberAt(spec, bound) ?? (textAt(spec, bound) || 'N/A'))),
       countAt(objectAt(object, 'status'), 'disruptionsAllowed'),
       age(object, nowMs),
     ];

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Json, JsonObject } from '../../../machinery/json.ts';
+import { isObject } from '../../../machinery/json.ts';
 import type { Schema } from '../../../machinery/schema.ts';
 import { linkSchemas } from '../../../machinery/schema.ts';
 
@@ -39,13 +40,28 @@ function readGenerated(): Generated {
 function builtInSchemas(): BuiltInSchemas {
   if (linked !== undefined) return linked;
   const { components, omittedWhenZero, defaults } = readGenerated();
-  const byName = linkSchemas(structuredClone(components.schemas));
+  const byName = linkSchemas(referencesOnly(components.schemas));
   const types = Object.entries(byName).map(([name, schema]): [Schema, GoType] => [
     schema,
     { name, omittedWhenZero: omittedWhenZero[name] ?? [], defaults: Object.entries(defaults[name] ?? {}) },
   ]);
   linked = { byName, types: new Map(types) };
   return linked;
+}
+
+/**
+ * A copy in which nothing but a merge strategy stands beside a reference: the linked type is then the same object
+ * wherever it is used, which is how {@link goTypeOf} knows it.
+ */
+function referencesOnly<T>(value: T): T {
+  if (Array.isArray(value)) return value.map((item: unknown) => referencesOnly(item)) as T;
+  if (!isObject(value)) return value;
+  const { allOf } = value;
+  const isReference = typeof value['$ref'] === 'string' || (Array.isArray(allOf) && allOf.length === 1);
+  const entries = Object.entries(value).filter(
+    ([key]) => !isReference || (key !== 'description' && key !== 'default'),
+  );
+  return Object.fromEntries(entries.map(([key, item]) => [key, referencesOnly(item)])) as T;
 }
 
 /**
