@@ -36,6 +36,30 @@ export function linkAbort(...parents: readonly (AbortSignal | undefined)[]): Lin
   return { signal: controller.signal, abort, [Symbol.dispose]: release };
 }
 
+/**
+ * `work`, or the error of `signal` as soon as it aborts, whether or not `work` heeds it.
+ *
+ * @param late gets what `work` still brings after that
+ */
+export async function orAbort<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  late: (result: T) => void = () => {},
+): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    reject(abortError(signal));
+    work.then(late, () => {});
+  };
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
 /** The error to throw for an aborted signal: its reason where that is one of ours, else a CancelledError. */
 export function abortError(signal: AbortSignal): TypedError {
   const reason: unknown = signal.reason;

@@ -25,6 +25,7 @@ export const errorCodes = {
   FileNotFound: 'A file is not there.',
   InvalidApiVersion: 'An apiVersion is not VERSION or GROUP/VERSION.',
   InvalidDuration: 'A duration is not one as Go writes them: 1h30m, 45s, 200ms.',
+  InvalidExposition: 'Metrics of a scraped target are not in the text format, or more than is taken in.',
   InvalidFieldSelector: 'A field selector cannot be parsed.',
   InvalidFieldsV1: 'A fieldsV1 of metadata.managedFields is malformed.',
   InvalidInput: 'Input breaks a rule; the message says which.',
@@ -48,6 +49,9 @@ export const errorCodes = {
   ObjectReplaced:
     'The object was deleted and made anew meanwhile; its successor comes as an event of its own.',
   OwnerNotCreated: 'An owner has no uid yet: create it first.',
+  PromqlExecution: 'A query cannot be answered with the data there is; the message says why.',
+  PromqlInvalid: 'A query is not valid PromQL, or uses what is not supported. The message says where.',
+  PromqlTimeout: 'A query took too long. Ask for fewer series, a shorter range or larger steps.',
   ProxyUnsupported: 'The kubeconfig has a proxy-url, which is not supported.',
   TlsRefused: 'A certificate was refused, on either side. Check the CA, the names in it and its dates.',
   TokenUnreadable: 'The file that holds the token cannot be read.',

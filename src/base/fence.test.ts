@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { VirtualClock } from './clock.ts';
 import { fence } from './fence.ts';
-import { type FetchResponse, jsonResponse, memoryResponse } from './fetch.ts';
+import { type FetchResponse, jsonResponse, memoryResponse, type Upgrade } from './fetch.ts';
 import { silentLog } from './log.ts';
 import { MemoryNetwork } from './memory-network.ts';
 import type { Network } from './network.ts';
@@ -65,6 +65,58 @@ describe('an open fence', () => {
     stop.abort();
     await cancelled.promise;
     await expect(lines.next()).rejects.toMatchObject({ code: 'Cancelled' });
+  });
+});
+
+describe('WebSockets through a fence', () => {
+  function served(seams: Seams): { served: Promise<unknown>; upgrade: Promise<unknown> } {
+    const ended = Promise.withResolvers<string>();
+    const upgrade = seams.network.listen(80, {
+      upgrade: async () => ({
+        protocol: '',
+        serve: async (socket) => {
+          for await (const _ of socket.messages()) continue;
+          ended.resolve('ended');
+        },
+      }),
+    });
+    return { served: ended.promise, upgrade };
+  }
+
+  test('follow the signal of their opener also when they are open', async () => {
+    const { seams } = setup();
+    const { served: end } = served(seams);
+    const stop = new AbortController();
+    await fence(seams).seams.upgrade('http://10.0.0.1/', { signal: stop.signal });
+    stop.abort();
+    expect(await end).toBe('ended');
+  });
+
+  test('are cut when it closes', async () => {
+    const { seams } = setup();
+    const { served: end } = served(seams);
+    const { seams: fenced, close } = fence(seams);
+    await fenced.upgrade('http://10.0.0.1/');
+    close();
+    expect(await end).toBe('ended');
+  });
+
+  test('leave nothing behind once they have ended', async () => {
+    const { seams } = setup();
+    const closes: (number | undefined)[] = [];
+    const signals: AbortSignal[] = [];
+    const upgrade: Upgrade = async (_url, init) => {
+      if (init?.signal !== undefined) signals.push(init.signal);
+      const close = (code?: number): void => void closes.push(code);
+      return { protocol: '', send: async () => {}, messages: async function* () {}, close };
+    };
+    const { seams: fenced, close } = fence({ ...seams, upgrade });
+    const [first, second] = [await fenced.upgrade('http://x/'), await fenced.upgrade('http://x/')];
+    for await (const _ of first.messages()) expect.unreachable();
+    second.close(1000);
+    close();
+    expect(closes).toEqual([1000]);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
   });
 });
 

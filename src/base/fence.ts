@@ -84,6 +84,26 @@ class Guard {
     return await this.settle(call(linked.signal));
   }
 
+  /**
+   * Opens something with a signal that aborts with the caller's or with the fence, for as long as it is open.
+   * @param wrap fences what was opened; calls `release` when that has ended
+   */
+  async open<T>(
+    parent: AbortSignal | undefined,
+    open: (signal: AbortSignal) => Promise<T>,
+    wrap: (opened: T, release: () => void) => T,
+  ): Promise<T> {
+    if (this.closed) return never();
+    const linked = this.link(parent);
+    const release = (): void => linked[Symbol.dispose]();
+    try {
+      return await this.settle(open(linked.signal).then((opened) => wrap(opened, release)));
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
   /** As `work` settles, but only while the fence is open. */
   async settle<T>(work: Promise<T>): Promise<T> {
     try {
@@ -140,22 +160,16 @@ function fencedClock(clock: Clock, guard: Guard): Clock {
 }
 
 function fencedFetch(fetch: Fetch, guard: Guard): Fetch {
-  return async (url, init = {}) => {
-    if (guard.closed) return never();
-    // Followed until the body has ended, not only until the headers are there.
-    const linked = guard.link(init.signal);
-    const end = (): void => linked[Symbol.dispose]();
-    try {
-      const response = await guard.settle(fetch(url, { ...init, signal: linked.signal }));
-      return fencedResponse(onResponseEnd(response, end), guard);
-    } catch (error) {
-      end();
-      throw error;
-    }
-  };
+  return (url, init = {}) =>
+    guard.open(
+      init.signal,
+      (signal) => fetch(url, { ...init, signal }),
+      (response, release) => fencedResponse(onResponseEnd(response, release), guard),
+    );
 }
 
 function fencedResponse(response: FetchResponse, guard: Guard): FetchResponse {
+  if (guard.closed) response.cancel();
   return {
     status: response.status,
     headers: response.headers,
@@ -169,30 +183,47 @@ function fencedResponse(response: FetchResponse, guard: Guard): FetchResponse {
 
 function fencedUpgrade(upgrade: Upgrade, guard: Guard): Upgrade {
   return (url, init = {}) =>
-    guard.call(init.signal, async (signal) => {
-      const connection = await upgrade(url, { ...init, signal });
-      return fencedWebSocket(connection, guard);
-    });
+    guard.open(
+      init.signal,
+      (signal) => upgrade(url, { ...init, signal }),
+      (connection, release) => fencedWebSocket(connection, guard, release),
+    );
 }
 
-function fencedWebSocket(connection: WebSocketConnection, guard: Guard): WebSocketConnection {
+function fencedWebSocket(
+  connection: WebSocketConnection,
+  guard: Guard,
+  release: () => void = () => {},
+): WebSocketConnection {
   const cut = (): void => connection.close(1001);
   if (guard.closed) cut();
-  guard.onClose(cut);
+  const forget = guard.onClose(cut);
+  const ended = (): void => {
+    forget();
+    release();
+  };
   return {
     protocol: connection.protocol,
-    send: (message) => guard.call(undefined, () => connection.send(message)),
-    messages: () => guard.stream(connection.messages()),
+    send: (message) => (guard.closed ? never() : guard.settle(connection.send(message))),
+    async *messages() {
+      yield* guard.stream(connection.messages());
+      ended();
+    },
     close: (code, reason) => {
-      if (!guard.closed) connection.close(code, reason);
+      if (guard.closed) return;
+      connection.close(code, reason);
+      ended();
     },
   };
 }
 
-function fencedConnection(connection: Connection, guard: Guard): Connection {
+function fencedConnection(connection: Connection, guard: Guard, release: () => void = () => {}): Connection {
   if (guard.closed) connection.destroy();
-  const release = guard.onClose(() => connection.destroy());
-  connection.once('close', release);
+  const forget = guard.onClose(() => connection.destroy());
+  connection.once('close', () => {
+    forget();
+    release();
+  });
   return connection;
 }
 
@@ -201,7 +232,11 @@ function fencedNetwork(network: Network, guard: Guard): Network {
     fetch: fencedFetch(network.fetch, guard),
     upgrade: fencedUpgrade(network.upgrade, guard),
     dial: (host, port, signal) =>
-      guard.call(signal, async (linked) => fencedConnection(await network.dial(host, port, linked), guard)),
+      guard.open(
+        signal,
+        (linked) => network.dial(host, port, linked),
+        (connection, release) => fencedConnection(connection, guard, release),
+      ),
     listen: (port, server) =>
       guard.call(undefined, async () =>
         fencedListener(await network.listen(port, fencedServer(server, guard)), guard),

@@ -65,6 +65,7 @@ export interface UpgradeInit {
   readonly headers?: RequestHeaders | undefined;
   /** Sub-protocols, best first. */
   readonly protocols?: readonly string[] | undefined;
+  /** Ends the handshake, and later the connection. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -242,8 +243,8 @@ function* parseLine(parts: readonly Uint8Array[]): Generator {
 export function parseJsonBody(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    // The body itself may hold a Secret: only its size goes into the message.
-    throw new FetchError('MalformedBody', `the answer (${text.length} characters) is not JSON`, error);
+  } catch {
+    // The body may hold a Secret, and Node's error quotes it: only its size is told.
+    throw new FetchError('MalformedBody', `the answer (${text.length} characters) is not JSON`);
   }
 }

@@ -1,5 +1,5 @@
 import { duplexPair } from 'node:stream';
-import { abortError, linkAbort, type LinkedAbort } from './abort.ts';
+import { abortError, linkAbort, type LinkedAbort, orAbort } from './abort.ts';
 import { Channel } from './channel.ts';
 import { errorMessage } from './errors.ts';
 import {
@@ -99,10 +99,8 @@ export class MemoryNetwork {
     const call = open.begin(init.signal);
     try {
       const request = toRequest(init, path, from, host, port, call.signal);
-      const response = await interruptible(
-        answerOr500(() => answer(request)),
-        call.signal,
-      );
+      const answered = answerOr500(() => answer(request));
+      const response = await orAbort(answered, call.signal, (late) => late.cancel());
       return onResponseEnd(cutResponse(response, call.signal), () => open.end(call));
     } catch (error) {
       open.end(call);
@@ -112,6 +110,7 @@ export class MemoryNetwork {
 
   async #upgrade(from: string, url: string, init: UpgradeInit): Promise<WebSocketConnection> {
     const { host, port, path } = hostAndPort(url);
+    if (init.signal?.aborted) throw abortError(init.signal);
     const open = this.#connect(from, host, port);
     const handshake = open.server.upgrade;
     if (handshake === undefined) {
@@ -120,7 +119,8 @@ export class MemoryNetwork {
     const call = open.begin(init.signal);
     try {
       const request = toRequest({ headers: init.headers }, path, from, host, port, call.signal);
-      const reply = await interruptible(handshake(request, init.protocols ?? []), call.signal);
+      const replied = answerOr500(() => handshake(request, init.protocols ?? []));
+      const reply = await orAbort(replied, call.signal);
       if (!('serve' in reply)) {
         const excerpt = (await reply.text()).slice(0, 200);
         throw new FetchError('UpgradeRefused', `${reply.status}: ${excerpt}`, undefined, reply.status);
@@ -220,24 +220,11 @@ function toRequest(
 }
 
 /** What a handler throws becomes a bare 500, also when it throws before its first await. */
-async function answerOr500(answer: () => Promise<FetchResponse>): Promise<FetchResponse> {
+async function answerOr500<T>(answer: () => Promise<T>): Promise<T | FetchResponse> {
   try {
     return await answer();
   } catch (error) {
     return jsonResponse(500, { message: `internal error: ${errorMessage(error)}` });
-  }
-}
-
-/** As `work` settles, unless `signal` aborts first: then its error. */
-async function interruptible<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) throw abortError(signal);
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(abortError(signal));
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }
 
@@ -249,7 +236,7 @@ function cutResponse(response: FetchResponse, signal: AbortSignal): FetchRespons
     const iterator = source[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const next = await interruptible(iterator.next(), signal);
+        const next = await orAbort(iterator.next(), signal);
         if (next.done === true) return;
         yield next.value;
       }
@@ -262,8 +249,8 @@ function cutResponse(response: FetchResponse, signal: AbortSignal): FetchRespons
     status: response.status,
     headers: response.headers,
     body: () => stream(response.body()),
-    text: () => interruptible(response.text(), signal),
-    json: () => interruptible(response.json(), signal),
+    text: () => orAbort(response.text(), signal),
+    json: () => orAbort(response.json(), signal),
     jsonLines: () => stream(response.jsonLines()),
     cancel: () => response.cancel(),
   };

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { realClock } from './clock.ts';
 import { FetchError, type FetchResponse, jsonResponse, memoryResponse } from './fetch.ts';
@@ -278,6 +278,94 @@ describe.each(networks)('the %s network', (_name, setup) => {
     await close();
   });
 
+  test('a handshake that fails at the server is refused with 500', async () => {
+    const { network, close } = setup();
+    const listener = await network.listen(0, { upgrade: () => Promise.reject(new Error('broken')) });
+    await expect(network.upgrade(`http://${listener.address}:${listener.port}/`)).rejects.toMatchObject({
+      code: 'UpgradeRefused',
+      status: 500,
+    });
+    await listener.close(gone);
+    await close();
+  });
+
+  test('a handshake that is aborted before it begins does not reach the server', async () => {
+    const { network, close } = setup();
+    let reached = 0;
+    const listener = await network.listen(0, {
+      upgrade: () => {
+        reached += 1;
+        return Promise.reject(new Error('for nobody'));
+      },
+    });
+    const url = `http://${listener.address}:${listener.port}/`;
+    await expect(network.upgrade(url, { signal: gone })).rejects.toMatchObject({ code: 'Cancelled' });
+    expect(reached).toBe(0);
+    await listener.close(gone);
+    await close();
+  });
+
+  test('a refused handshake leaves nothing behind at a signal that lives on', async () => {
+    const { network, close } = setup();
+    const listener = await network.listen(0, { upgrade: async () => jsonResponse(403, 'no') });
+    const { signal } = new AbortController();
+    const url = `http://${listener.address}:${listener.port}/`;
+    await expect(network.upgrade(url, { signal })).rejects.toMatchObject({ code: 'UpgradeRefused' });
+    await listener.close();
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    await close();
+  });
+
+  test('an abort cuts a WebSocket that is open, and its own close ends its messages at once', async () => {
+    const { network, close } = setup();
+    const ended = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const listener = await network.listen(0, {
+      upgrade: async (request) => ({
+        protocol: '',
+        serve: async (socket) => {
+          for await (const _ of socket.messages()) continue;
+          ended[Number(request.url.slice(1))]?.resolve();
+        },
+      }),
+    });
+    const base = `http://${listener.address}:${listener.port}`;
+    const stop = new AbortController();
+    const first = await network.upgrade(`${base}/0`, { signal: stop.signal });
+    const second = await network.upgrade(`${base}/1`);
+    stop.abort();
+    for await (const _ of first.messages()) expect.unreachable();
+    second.close();
+    for await (const _ of second.messages()) expect.unreachable();
+    await Promise.all(ended.map(({ promise }) => promise));
+    await listener.close();
+    await close();
+  });
+
+  test('an answer that comes too late is given up', async () => {
+    const stop = new AbortController();
+    const asked = Promise.withResolvers<void>();
+    const late = Promise.withResolvers<FetchResponse>();
+    const cancelled = Promise.withResolvers<void>();
+    await serving(
+      () => {
+        asked.resolve();
+        return late.promise;
+      },
+      async (network, base) => {
+        const call = network.fetch(base, { signal: stop.signal });
+        await asked.promise;
+        stop.abort();
+        await expect(call).rejects.toMatchObject({ code: 'Cancelled' });
+        async function* values(): AsyncGenerator {
+          yield 1;
+          await cancelled.promise;
+        }
+        late.resolve(memoryResponse(200, {}, values(), () => cancelled.resolve()));
+        await cancelled.promise;
+      },
+    );
+  });
+
   test('localhost is the host itself', async () => {
     const { network, close } = setup();
     const listener = await network.listen(0, { http: echo });
@@ -325,5 +413,52 @@ test('a body that breaks off is an error, never a short body', async () => {
     for await (const _ of response.jsonLines()) void listener.close(gone);
   })();
   await expect(reading).rejects.toMatchObject({ code: 'Unreachable', next: 'retry' });
+  await client.close();
+});
+
+test('a client that reads slowly costs the server no memory but its buffers', async () => {
+  const clock = realClock();
+  const client = socketClient();
+  const network = socketNetwork(client);
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', onWarning);
+  const text = 'x'.repeat(2_000_000);
+  const listener = await network.listen(0, {
+    http: async () =>
+      memoryResponse(
+        200,
+        {},
+        Array.from({ length: 30 }, () => text),
+      ),
+  });
+  const response = await network.fetch(`http://127.0.0.1:${listener.port}/`);
+  let bytes = 0;
+  for await (const chunk of response.body()) {
+    bytes += chunk.length;
+    await clock.sleep(0);
+  }
+  process.off('warning', onWarning);
+  expect(bytes).toBe(30 * (text.length + 3));
+  expect(warnings).toEqual([]);
+  await listener.close(gone);
+  await client.close();
+});
+
+test('a WebSocket whose reader leaves while it is paused still takes part in its close', async () => {
+  const client = socketClient();
+  const network = socketNetwork(client);
+  const listener = await network.listen(0, {
+    upgrade: async () => ({
+      protocol: '',
+      serve: async (socket) => {
+        for (let i = 0; i < 2_000; i++) await socket.send('x'.repeat(1_000));
+      },
+    }),
+  });
+  const socket = await network.upgrade(`http://127.0.0.1:${listener.port}/`);
+  await realClock().sleep(100);
+  for await (const _ of socket.messages()) break;
+  await listener.close();
   await client.close();
 });

@@ -53,6 +53,7 @@ export interface Network {
   readonly upgrade: Upgrade;
   /**
    * Opens a stream of bytes.
+   * @param signal ends the attempt, and later the connection
    * @throws FetchError `Unreachable` when nobody listens there
    */
   dial(host: string, port: number, signal?: AbortSignal): Promise<Connection>;

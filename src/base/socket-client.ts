@@ -50,7 +50,7 @@ export interface SocketClient {
 }
 
 /** Finds a dead peer behind a silent connection (a watch) before its own deadline does. */
-const keepAliveProbeMs = 15_000;
+const probeMs = 15_000;
 const connectTimeoutMs = 10_000;
 
 /** Requests over real sockets. Redirects are answers like any other: they are never followed. */
@@ -61,7 +61,8 @@ export function socketClient(options: SocketClientOptions = {}): SocketClient {
     // Deadlines come with each request's signal; a watch may be silent for minutes.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { ...tls, timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: keepAliveProbeMs },
+    h2Options: { pingInterval: probeMs },
+    connect: { ...tls, timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: probeMs },
   });
   const maxBodyBytes = options.maxBodyBytes ?? 512 * 1024 * 1024;
   return {
@@ -210,7 +211,6 @@ function openWebSocket(tls: NodeTlsOptions, url: string, init: UpgradeInit): Pro
     socket.once('error', (error) => reject(toFetchError(url, error)));
     socket.once('unexpected-response', (_request, response: IncomingMessage) => {
       const status = response.statusCode ?? 0;
-      response.destroy();
       reject(
         new FetchError(
           'UpgradeRefused',
@@ -219,6 +219,7 @@ function openWebSocket(tls: NodeTlsOptions, url: string, init: UpgradeInit): Pro
           status,
         ),
       );
+      socket.terminate();
     });
   });
 }

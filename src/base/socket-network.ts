@@ -176,17 +176,19 @@ async function respond(
   response.once('close', () => {
     linked.abort(new FetchError('Unreachable', 'the client has gone away'));
   });
+  let answer: FetchResponse | undefined;
   try {
     if (server.http === undefined) {
       response.writeHead(426).end();
       return;
     }
-    const answer = await server.http(toRequest(message, linked.signal));
+    answer = await server.http(toRequest(message, linked.signal));
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     // A watch's headers must not wait for its first event.
     response.flushHeaders();
     await pump(answer, response, linked.signal);
   } catch (error) {
+    answer?.cancel();
     if (response.headersSent) response.destroy();
     else
       response
@@ -203,12 +205,25 @@ async function pump(answer: FetchResponse, response: ServerResponse, signal: Abo
   try {
     for await (const chunk of answer.body()) {
       if (response.destroyed) break;
-      if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      if (!response.write(chunk)) await drained(response);
     }
     response.end();
   } finally {
     signal.removeEventListener('abort', stop);
   }
+}
+
+/** Resolves when there is room for more, or nobody to send it to. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.once('drain', done);
+    response.once('close', done);
+  });
 }
 
 async function upgradeSocket(

@@ -27,11 +27,20 @@ export function webSocketConnection(socket: WebSocket): WebSocketConnection {
         });
       }),
     async *messages() {
-      for await (const message of incoming) {
-        if (socket.isPaused && incoming.size < maxWaitingMessages / 2) socket.resume();
-        yield message;
+      try {
+        for await (const message of incoming) {
+          if (socket.isPaused && incoming.size < maxWaitingMessages / 2) socket.resume();
+          yield message;
+        }
+      } finally {
+        // Else its end would not be seen either.
+        socket.resume();
       }
     },
-    close: (code, reason) => socket.close(code, reason),
+    close: (code, reason) => {
+      incoming.close();
+      socket.resume();
+      socket.close(code, reason);
+    },
   };
 }

@@ -1,4 +1,4 @@
-import { abortError, type LinkedAbort, linkAbort } from '../base/abort.ts';
+import { abortError, type LinkedAbort, linkAbort, orAbort } from '../base/abort.ts';
 import type { Clock, Deadline } from '../base/clock.ts';
 import {
   CancelledError,
@@ -425,13 +425,4 @@ class Term implements Disposable {
   [Symbol.dispose](): void {
     this.#deadline?.[Symbol.dispose]();
   }
-}
-
-/** `work`, or a rejection when `signal` aborts first; what becomes of `work` then is nobody's business. */
-function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(abortError(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

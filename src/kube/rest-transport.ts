@@ -1,4 +1,4 @@
-import { abortError, linkAbort } from '../base/abort.ts';
+import { abortError, linkAbort, orAbort } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import { DeadlineError } from '../base/errors.ts';
@@ -224,30 +224,6 @@ function explain(thrown: unknown, request: RestRequest, signal: AbortSignal, ms:
   const reason = abortError(signal);
   if (!(reason instanceof DeadlineError)) return reason;
   return new DeadlineError(`${labelOf(request)}: no complete answer within ${formatDuration(ms)}`);
-}
-
-/**
- * `work`, or the error of `signal` as soon as it aborts, whether or not `work` heeds it.
- *
- * @param late gets what `work` still brings after that
- */
-async function orAbort<T>(
-  work: Promise<T>,
-  signal: AbortSignal,
-  late: (result: T) => void = () => {},
-): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => {
-    reject(abortError(signal));
-    work.then(late, () => {});
-  };
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 /** The values of a body until its end or an abort; cancels `response`, once, when they end before it does. */

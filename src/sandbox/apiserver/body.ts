@@ -1,5 +1,3 @@
-import { parseDocument } from 'yaml';
-import type { Document, Tags } from 'yaml';
 import { errorMessage } from '../../base/errors.ts';
 import type { HttpRequest } from '../../base/network.ts';
 import { readBody as readBytes } from '../../base/network.ts';
@@ -7,6 +5,8 @@ import type { Json, JsonObject } from '../../machinery/json.ts';
 import { isObject } from '../../machinery/json.ts';
 import { duplicateKeys } from './duplicate-keys.ts';
 import { badRequestError, failure } from './request-error.ts';
+import type { YamlDocument } from './yaml-document.ts';
+import { YamlError, maxYamlBytes, parseYamlDocument } from './yaml-document.ts';
 
 const maxBodyBytes = 3 * 1024 * 1024;
 /** Every walk over an object is recursive; no real object comes near. */
@@ -91,8 +91,7 @@ export async function readBody(
   }
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   // JSON is YAML, and nearly all YAML bodies are JSON: clients send apply patches so.
-  if (format === 'yaml' && !/^\s*\{/.test(text)) return fromYaml(text);
-  return format === 'yaml' ? (tryJson(text) ?? fromYaml(text)) : fromJson(text);
+  return format === 'json' || isJson(text) ? fromJson(text) : fromYaml(text);
 }
 
 async function bytesOf(request: HttpRequest): Promise<Uint8Array> {
@@ -100,9 +99,12 @@ async function bytesOf(request: HttpRequest): Promise<Uint8Array> {
     return await readBytes(request.body(), maxBodyBytes);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    const message = `Request entity too large: limit is ${maxBodyBytes}`;
-    throw failure(413, 'RequestEntityTooLarge', message);
+    throw tooLargeError(maxBodyBytes);
   }
+}
+
+function tooLargeError(limit: number): Error {
+  return failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`);
 }
 
 /** The value of a sender in this process: JSON by contract, but its depth is not bounded by a parser. */
@@ -125,11 +127,13 @@ function fromJson(text: string): Body {
   };
 }
 
-function tryJson(text: string): Body | undefined {
+function isJson(text: string): boolean {
+  if (!/^\s*\{/.test(text)) return false;
   try {
-    return fromJson(text);
+    JSON.parse(text);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }
 
@@ -144,56 +148,18 @@ function jsonProblem(text: string, error: unknown): string {
     : `invalid character '${unexpected}' in JSON`;
 }
 
-const foreignTags = [
-  'tag:yaml.org,2002:binary',
-  'tag:yaml.org,2002:omap',
-  'tag:yaml.org,2002:pairs',
-  'tag:yaml.org,2002:set',
-  'tag:yaml.org,2002:timestamp',
-];
-
-/** YAML 1.1 without what has no place in JSON, and without numbers in base 60. */
-const yamlOptions = {
-  version: '1.1',
-  merge: true,
-  customTags: (tags: Tags): Tags =>
-    tags.filter(
-      (tag) => typeof tag === 'string' || !(foreignTags.includes(tag.tag) || tag.format === 'TIME'),
-    ),
-} as const;
-
 function fromYaml(text: string): Body {
-  const document = parseYaml(text, false);
-  const [problem] = document.errors;
-  if (problem !== undefined) throw yamlError(text, `yaml: ${problem.message.split('\n', 1)[0] ?? ''}`);
-  let value: unknown;
+  if (text.length > maxYamlBytes) throw tooLargeError(maxYamlBytes);
+  let document: YamlDocument;
   try {
-    value = document.toJS();
+    document = parseYamlDocument(text);
   } catch (error) {
-    throw yamlError(text, `yaml: ${errorMessage(error)}`);
+    if (error instanceof YamlError) throw new BodyError(error.message, summarize(text));
+    throw error;
   }
+  const { value, duplicate } = document;
   checkJson(value, summarize(text));
-  return { value, strictProblems: () => [], yamlProblem: yamlDuplicate(text) };
-}
-
-function parseYaml(text: string, uniqueKeys: boolean): Document.Parsed {
-  try {
-    return parseDocument(text, { ...yamlOptions, uniqueKeys, logLevel: 'error' });
-  } catch (error) {
-    throw yamlError(text, `yaml: ${errorMessage(error)}`);
-  }
-}
-
-function yamlDuplicate(text: string): string | undefined {
-  const duplicate = parseYaml(text, true).errors.find(({ code }) => code === 'DUPLICATE_KEY');
-  if (duplicate === undefined) return undefined;
-  const line = duplicate.linePos?.[0].line ?? 0;
-  const key = /^\s*["']?([^"':]*)/.exec(text.split('\n')[line - 1] ?? '')?.[1] ?? '';
-  return `error converting YAML to JSON: yaml: unmarshal errors:\n  line ${line}: key "${key}" already set in map`;
-}
-
-function yamlError(text: string, message: string): BodyError {
-  return new BodyError(`error converting YAML to JSON: ${message}`, summarize(text));
+  return { value, strictProblems: () => [], yamlProblem: duplicate };
 }
 
 function fromProtobuf(bytes: Uint8Array, decode: DecodeProtobuf): Body {

@@ -1,6 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { HttpRequest } from '../../base/network.ts';
 import { Discovery, storageVersionHash } from './discovery.ts';
+import { OpenApi } from './openapi/openapi.ts';
+import { RequestError } from './request-error.ts';
+import { answerServerInfo } from './server-info.ts';
 import { canary, deployment, pod, smallRegistry } from './served-kinds.test-double.ts';
 
 const aggregated =
@@ -217,4 +221,24 @@ test('a custom kind appears and disappears in every form, its own versions spell
 test('the hash of a stored version is that of Kubernetes', () => {
   expect(storageVersionHash(pod)).toBe('xPOwRZ+Yhw8=');
   expect(storageVersionHash(deployment)).toBe('8aSe+NMegvE=');
+});
+
+test('any path and any header is answered, left to others, or refused', () => {
+  const registry = smallRegistry();
+  const discovery = new Discovery(registry);
+  const openApi = new OpenApi(registry);
+  const roots = ['/api', '/apis', '/apis/apps/v1', '/openapi/v2', '/openapi/v3', '/openapi/v3/', '/livez'];
+  const text = fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[a-z*/;,=q.0-9 +@-]*$/));
+  fc.assert(
+    fc.property(fc.constantFrom('', ...roots), text, text, text, (root, rest, accept, etag) => {
+      const asked = request(`${root}${rest}`, { accept, 'if-none-match': etag });
+      try {
+        const answers = [discovery.answer(asked), openApi.answer(asked), answerServerInfo(asked, registry)];
+        for (const answer of answers) expect(answer?.status ?? 404).toBeLessThan(500);
+      } catch (error) {
+        expect(error).toBeInstanceOf(RequestError);
+      }
+    }),
+    { numRuns: 200 },
+  );
 });

@@ -18,6 +18,14 @@ interface Document {
   readonly hash: string;
 }
 
+interface DocumentV2 {
+  readonly document: JsonObject;
+  readonly json: Uint8Array;
+  /** Made when it is first asked for. */
+  protobuf?: Uint8Array;
+  readonly hash: string;
+}
+
 const v2Protobuf = 'application/com.github.proto-openapi.spec.v2';
 /** The name in answers, after an old spelling that clients still ask for. */
 const v2ProtobufAnswer = `${v2Protobuf}.v1.0+protobuf`;
@@ -32,7 +40,7 @@ const v2Types = ['application/json', `${v2Protobuf}@v1.0+protobuf`, v2ProtobufAn
 export class OpenApi {
   readonly #registry: Registry;
   #v3 = new Map<string, Document>();
-  #v2: { readonly document: JsonObject; json?: Uint8Array; protobuf?: Uint8Array } | undefined;
+  #v2: DocumentV2 | undefined;
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -93,13 +101,11 @@ export class OpenApi {
   #answerV2(request: HttpRequest): FetchResponse {
     const type = chooseType(request, v2Types);
     if (type === undefined) return bytesResponse(406, {}, new Uint8Array());
-    this.#v2 ??= { document: openApiV2([...this.#registry]) };
+    this.#v2 ??= documentV2(this.#registry);
     const made = this.#v2;
-    made.json ??= Buffer.from(JSON.stringify(made.document));
-    const hash = hashOf(made.json);
-    if (type === 'application/json') return answerDocument(request, type, made.json, hash, {});
+    if (type === 'application/json') return answerDocument(request, type, made.json, made.hash, {});
     made.protobuf ??= encodeOpenApiV2(made.document);
-    return answerDocument(request, v2ProtobufAnswer, made.protobuf, hash, {});
+    return answerDocument(request, v2ProtobufAnswer, made.protobuf, made.hash, {});
   }
 }
 
@@ -108,6 +114,12 @@ const farFuture = 'Fri, 31 Dec 9999 23:59:59 GMT';
 function documentOf(definitions: readonly ResourceDefinition[]): Document {
   const bytes = Buffer.from(JSON.stringify(openApiV3(definitions)));
   return { definitions, bytes, hash: hashOf(bytes) };
+}
+
+function documentV2(registry: Registry): DocumentV2 {
+  const document = openApiV2([...registry]);
+  const json = Buffer.from(JSON.stringify(document));
+  return { document, json, hash: hashOf(json) };
 }
 
 function hashOf(bytes: Uint8Array): string {
