@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { getHeapSpaceStatistics } from 'node:v8';
 
 /** One measured value and what it must be. */
 export interface Measurement {
@@ -66,14 +67,16 @@ export function saveBaseline(suite: string, measurements: readonly Measurement[]
   writeFileSync(baselineFile(suite), `${JSON.stringify({ machine, values }, undefined, 2)}\n`);
 }
 
-/** Bytes in use after collection. Needs `--expose-gc`. */
+/** Bytes of objects after collection; code that the engine compiles as it goes is not counted. Needs `--expose-gc`. */
 export async function heapUsed(): Promise<number> {
   if (globalThis.gc === undefined) throw new Error('run with --expose-gc: npm run bench does');
   for (let i = 0; i < 3; i++) {
     await new Promise((resolve) => setImmediate(resolve));
     globalThis.gc();
   }
-  return process.memoryUsage().heapUsed;
+  return getHeapSpaceStatistics()
+    .filter(({ space_name: name }) => !/^(code|trusted|shared_trusted)/.test(name))
+    .reduce((bytes, space) => bytes + space.space_used_size, 0);
 }
 
 /** Seconds that `work` takes. */
@@ -81,4 +84,12 @@ export async function seconds(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return (performance.now() - start) / 1000;
+}
+
+/** Least squares: what the samples rise by, from one to the next. */
+export function slope(samples: readonly number[]): number {
+  const middle = (samples.length - 1) / 2;
+  const mean = samples.reduce((a, b) => a + b, 0) / samples.length;
+  const up = samples.reduce((sum, value, i) => sum + (i - middle) * (value - mean), 0);
+  return up / samples.reduce((sum, _, i) => sum + (i - middle) ** 2, 0);
 }

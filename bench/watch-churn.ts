@@ -5,7 +5,7 @@ import { silentLog } from '../src/base/log.ts';
 import { seededRandom } from '../src/base/random.ts';
 import { createClient } from '../src/kube/rest-client.ts';
 import { Store } from '../src/kube/store.ts';
-import { heapUsed, type Measurement } from './report.ts';
+import { heapUsed, type Measurement, slope } from './report.ts';
 
 const hours = 24;
 const kind = { group: '', version: 'v1', resource: 'configmaps', kind: 'ConfigMap', namespaced: true };
@@ -71,12 +71,4 @@ export async function churnForADay(): Promise<Measurement[]> {
       atMost: 2,
     },
   ];
-}
-
-/** Least squares, per sample. */
-function slope(samples: readonly number[]): number {
-  const middle = (samples.length - 1) / 2;
-  const mean = samples.reduce((a, b) => a + b, 0) / samples.length;
-  const up = samples.reduce((sum, value, i) => sum + (i - middle) * (value - mean), 0);
-  return up / samples.reduce((sum, _, i) => sum + (i - middle) ** 2, 0);
 }

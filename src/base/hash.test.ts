@@ -12,5 +12,6 @@ test('canonical JSON does not depend on the order of keys', () => {
   const b = { c: null, b: [{ x: 2, y: 1 }] };
   expect(canonicalJson(a)).toBe('{"b":[{"x":2,"y":1}],"c":null}');
   expect(canonicalJson(b)).toBe(canonicalJson(a));
+  expect(canonicalJson({ 10: 1, 9: 1, a: 1 })).toBe(canonicalJson({ a: 1, 9: 1, 10: 1 }));
   expect(canonicalJson([2, 1])).not.toBe(canonicalJson([1, 2]));
 });

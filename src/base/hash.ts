@@ -13,7 +13,7 @@ export function fnv1a32(text: string): number {
 }
 
 /**
- * JSON text that is the same for equal values: object keys sorted by code unit, at every depth. As
+ * JSON text that is the same for equal values, whatever the order of their members. As
  * `JSON.stringify` does, `undefined` members are left out.
  */
 export function canonicalJson(value: unknown): string {

@@ -21,6 +21,13 @@ import { hostAndPort, type HttpRequest, type Listener, type Network, type Server
  */
 export type Lookup = (name: string, from: string) => readonly string[];
 
+/** Where a connection to an address and port really ends; undefined refuses it. Default: where it says. */
+export type Redirect = (
+  from: string,
+  address: string,
+  port: number,
+) => { readonly address: string; readonly port: number } | undefined;
+
 /** Ports above this are handed out for port 0. */
 const firstEphemeralPort = 32768;
 const lastPort = 65535;
@@ -31,11 +38,18 @@ const lastPort = 65535;
  */
 export class MemoryNetwork {
   readonly #lookup: Lookup;
+  readonly #redirect: Redirect;
   readonly #ports = new Map<string, Port>();
   #ephemeral = firstEphemeralPort;
 
-  constructor(lookup: Lookup = () => []) {
+  constructor(lookup: Lookup = () => [], redirect: Redirect = (_from, address, port) => ({ address, port })) {
     this.#lookup = lookup;
+    this.#redirect = redirect;
+  }
+
+  /** Whether somebody listens at exactly this address and port. */
+  listensAt(address: string, port: number): boolean {
+    return this.#ports.has(`${address}:${port}`);
   }
 
   /** The network as the host with this address sees it. */
@@ -59,7 +73,8 @@ export class MemoryNetwork {
 
   #connect(from: string, host: string, port: number): Port {
     for (const address of this.#resolve(from, host)) {
-      const found = this.#ports.get(`${address}:${port}`);
+      const end = this.#redirect(from, address, port);
+      const found = end === undefined ? undefined : this.#ports.get(`${end.address}:${end.port}`);
       if (found !== undefined) return found;
     }
     throw new FetchError('Unreachable', `connection to ${host}:${port} refused: nothing listens there`);

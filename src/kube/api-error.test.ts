@@ -138,6 +138,13 @@ describe('when to come back', () => {
     expect((await errorOfResponse('GET /x', details)).retryAfterMs).toBe(7000);
   });
 
+  test('nobody is kept away for ever', async () => {
+    const header = jsonResponse(429, status({}), { 'retry-after': '999999' });
+    expect((await errorOfResponse('GET /x', header)).retryAfterMs).toBe(600_000);
+    const details = jsonResponse(429, status({ retryAfterSeconds: 1e300 }));
+    expect((await errorOfResponse('GET /x', details)).retryAfterMs).toBe(600_000);
+  });
+
   test.each(['', 'soon', '-1', '1.5', '99999999999', 'Wed, 21 Oct 2026 07:28:00 GMT'])(
     'a header %j tells nothing',
     async (header) => {

@@ -37,12 +37,15 @@ export class ApiError extends TypedError {
     super(message, {
       code: statusReason(code),
       next: nextStepOf(code, status, details.causes),
-      retryAfterMs,
+      retryAfterMs: retryAfterMs === undefined ? undefined : Math.min(retryAfterMs, longestRetryAfterMs),
     });
     this.status = status;
     this.details = details;
   }
 }
+
+/** A server may ask for patience, but not put its clients out of service. */
+const longestRetryAfterMs = 10 * 60_000;
 
 const wellFormedReason = /^[A-Z][A-Za-z0-9]{0,63}$/;
 

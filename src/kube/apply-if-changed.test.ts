@@ -204,6 +204,11 @@ describe('an apply', () => {
     expect(needsApply(dropped, desired({ args: ['x'], open: { b: null } }), 'me')).toBe(true);
   });
 
+  test('costs no more than pairs, also for long lists whose keys the server fills in', () => {
+    const many = desired({ ports: Array.from({ length: 3_000 }, (_, port) => ({ port })) });
+    expect(needsApply(asObject(apply(undefined, many)), many, 'me')).toBe(false);
+  });
+
   test('is needed when another manager set the same values', () => {
     const shared = apply(apply(undefined, full, 'other'), desired({ replicas: 2 }));
     expect(needsApply(asObject(shared), full, 'me')).toBe(true);

@@ -1,7 +1,13 @@
 import { InvalidInputError } from '../base/errors.ts';
 import { isObject, jsonEqual, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
-import { fieldElement, type PathElement, valueElement } from '../machinery/managed-fields/field-path.ts';
+import {
+  fieldElement,
+  keyElement,
+  type PathElement,
+  valueElement,
+} from '../machinery/managed-fields/field-path.ts';
 import { FieldSet } from '../machinery/managed-fields/field-set.ts';
+import { unownedMetadata } from '../machinery/managed-fields/merge.ts';
 import { decodeOwners, type FieldOwners, ownerId } from '../machinery/managed-fields/owners.ts';
 import { createMergePatch, withoutNulls } from '../machinery/merge-patch.ts';
 import { asJson, type KubeObject } from '../machinery/object.ts';
@@ -74,23 +80,10 @@ function meetsPreconditions(live: KubeObject, desired: KubeObject): boolean {
   return isSame && (resourceVersion === undefined || resourceVersion === live.metadata.resourceVersion);
 }
 
-/** Source: stripSet of k8s.io/apimachinery/pkg/util/managedfields/internal/stripmeta.go. */
-const neverOwned = new Set([
-  'name',
-  'namespace',
-  'creationTimestamp',
-  'selfLink',
-  'uid',
-  'clusterName',
-  'generation',
-  'managedFields',
-  'resourceVersion',
-]);
-
 /** What the manager would own: without undefined members, and what nobody can own. */
 function appliedFields(desired: KubeObject): JsonObject {
   const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = desired;
-  const meta = Object.entries(metadata).filter(([name]) => !neverOwned.has(name));
+  const meta = Object.entries(metadata).filter(([name]) => !unownedMetadata.includes(name));
   const fields = asJson({ ...rest, metadata: Object.fromEntries(meta) } as KubeObject);
   const applied = withoutUndefined(fields);
   if (isObject(applied.metadata) && Object.keys(applied.metadata).length === 0) delete applied.metadata;
@@ -130,20 +123,40 @@ function isListCovered(wanted: Json[], live: Json[], mine: FieldSet, all: FieldS
   if (wanted.length !== mine.children.size) return false;
   const owned = [...mine.children.keys()].map(parseItem);
   const keys = new Set(owned.flatMap(({ key }) => (key === undefined ? [] : Object.keys(key))));
-  const is = (value: Json, item: OwnedItem): boolean => isItem(value, item, keys);
-  const exact = wanted.map((value) => owned.find((item) => is(value, item)));
+  const places = placesOf(live, keys);
+  const exact = wanted
+    .map((value) => elementOf(value, keys))
+    .map((e) => (mine.children.has(e) ? e : undefined));
+  const taken = new Set(exact);
+  const left = owned.filter(({ element }) => !taken.has(element));
   let before = -1;
   for (const [i, value] of wanted.entries()) {
-    const item =
-      exact[i] ?? onlyOne(owned.filter((other) => !exact.includes(other) && couldBe(value, other)));
-    if (item === undefined) return false;
-    const at = live.findIndex((candidate) => is(candidate, item));
+    const element = exact[i] ?? onlyOne(left.filter((item) => couldBe(value, item)))?.element;
+    if (element === undefined) return false;
+    const at = places.get(element) ?? -1;
     // Absent, in another order than wanted, or there twice.
-    if (at <= before || live.findLastIndex((candidate) => is(candidate, item)) !== at) return false;
-    if (!isCovered(value, live[at], mine.below(item.element), all.below(item.element))) return false;
+    if (at <= before) return false;
+    if (!isCovered(value, live[at], mine.below(element), all.below(element))) return false;
     before = at;
   }
   return true;
+}
+
+/** Where each item of a list is; -1 for one that is there twice. */
+function placesOf(list: Json[], keys: ReadonlySet<string>): ReadonlyMap<PathElement, number> {
+  const places = new Map<PathElement, number>();
+  for (const [at, item] of list.entries()) {
+    const element = elementOf(item, keys);
+    places.set(element, places.has(element) ? -1 : at);
+  }
+  return places;
+}
+
+/** @param keys all fields that tell items of this list apart, as far as is known; none in a set */
+function elementOf(item: Json, keys: ReadonlySet<string>): PathElement {
+  if (keys.size === 0 || !isObject(item)) return valueElement(item);
+  const names = [...keys].filter((name) => Object.hasOwn(item, name));
+  return keyElement(names.map((name) => [name, own(item, name) ?? null]));
 }
 
 /** An item of a list as `fieldsV1` names it. */
@@ -156,13 +169,6 @@ interface OwnedItem {
 function parseItem(element: PathElement): OwnedItem {
   const key: unknown = element.startsWith('k:') ? JSON.parse(element.slice(2)) : undefined;
   return { element, key: isObject(key) ? key : undefined };
-}
-
-/** @param keys all fields that tell items of this list apart, as far as is known */
-function isItem(value: Json, { element, key }: OwnedItem, keys: ReadonlySet<string>): boolean {
-  if (key === undefined) return valueElement(value) === element;
-  if (!isObject(value)) return false;
-  return [...keys].every((name) => jsonEqual(own(value, name), own(key, name)));
 }
 
 /** Whether the server may have filled in the keys that `value` leaves out. */

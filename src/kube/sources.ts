@@ -1,3 +1,4 @@
+import { groupOf } from '../machinery/group-version-kind.ts';
 import type { KubeObject, OwnerReference } from '../machinery/object.ts';
 import { formatKey } from './object-key.ts';
 import type { Store, StoreEvent, StoreStatus } from './store.ts';
@@ -79,9 +80,4 @@ export function mapped<T extends KubeObject>(
 
 function keyOf({ metadata }: KubeObject): string {
   return formatKey({ namespace: metadata.namespace, name: metadata.name ?? '' });
-}
-
-function groupOf(apiVersion: string): string {
-  const slash = apiVersion.indexOf('/');
-  return slash < 0 ? '' : apiVersion.slice(0, slash);
 }

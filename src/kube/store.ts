@@ -69,8 +69,6 @@ const longestDelayMs = 30_000;
 const shortWatchMs = 1_000;
 /** A connection that held for longer than the longest delay may begin at the shortest again. */
 const healthyMs = longestDelayMs;
-/** A server may ask for patience, but not take the store out of service. */
-const longestRetryAfterMs = 10 * 60_000;
 
 /**
  * A cache of the objects of one kind, kept up to date by list and watch: client-go's reflector, informer and indexer
@@ -443,7 +441,7 @@ export class Store<T extends KubeObject = Unstructured> {
     // The server will refuse this watch again, whereas a list may work, or tell better what is wrong.
     if (nextStep(error) === 'stalled') this.#version = undefined;
     const retryAfterMs = error instanceof TypedError ? (error.retryAfterMs ?? 0) : 0;
-    const pauseMs = Math.max(this.#backoff.next(), Math.min(retryAfterMs, longestRetryAfterMs));
+    const pauseMs = Math.max(this.#backoff.next(), retryAfterMs);
     this.#lastError = error instanceof Error ? error : new Error(errorMessage(error));
     this.#log.warn('list or watch failed', { error: this.#lastError, pauseMs });
     this.#setConnected(false);

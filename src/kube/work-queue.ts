@@ -232,6 +232,7 @@ export class WorkQueue {
     const alarm = { at, cancel: new AbortController() };
     this.#alarm = alarm;
     const wake = (): void => {
+      if (this.#alarm !== alarm) return;
       this.#alarm = undefined;
       const now = this.#clock.monotonic();
       for (let key = this.#planned.takeDue(now); key !== undefined; key = this.#planned.takeDue(now)) {

@@ -20,6 +20,11 @@ describe('each kind of error has the type and the text of apimachinery', () => {
     [errors.typeInvalid(spec, 'x', 'no'), 'FieldValueTypeInvalid', 'spec: Invalid value: "x": no'],
     [errors.requiredValue(spec), 'FieldValueRequired', 'spec: Required value'],
     [errors.requiredValue(spec, 'why'), 'FieldValueRequired', 'spec: Required value: why'],
+    [
+      errors.duplicateValue(spec, { 9: 'a', 10: 'b' }),
+      'FieldValueDuplicate',
+      'spec: Duplicate value: {"10":"b","9":"a"}',
+    ],
     [errors.duplicateValue(spec, { port: 80 }), 'FieldValueDuplicate', 'spec: Duplicate value: {"port":80}'],
     [
       errors.unsupportedValue('spec.color', 'blue', ['red', 'green']),

@@ -1,3 +1,5 @@
+import { goJson } from './go-text.ts';
+import type { Json } from './json.ts';
 import type { Status, StatusCause } from './object.ts';
 
 /** Why a field was refused, as in `Status.details.causes[].reason`, with the words that messages use for it. */
@@ -201,7 +203,7 @@ function printValue(value: unknown): string {
     case 'number':
       return printNumber(value);
     default:
-      return goJson(value);
+      return goJson((value ?? null) as Json);
   }
 }
 
@@ -210,16 +212,6 @@ function printNumber(value: number): string {
   const size = Math.abs(value);
   const isPlain = Number.isInteger(value) ? size < 2 ** 63 : size >= 1e-4 && size < 1e6;
   return isPlain ? String(value) : value.toExponential().replace(/e([-+])(\d)$/, 'e$10$2');
-}
-
-/** JSON as Go's encoder writes a map: keys in order, and nothing that HTML would read as markup. */
-function goJson(value: unknown): string {
-  const text = JSON.stringify(value ?? null, (_key, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
-  return text.replace(/[<>&\u2028\u2029]/g, unicodeEscape);
 }
 
 function unicodeEscape(char: string): string {

@@ -28,6 +28,11 @@ export function parseApiVersion(text: string): GroupVersion {
   return second === undefined ? { group: '', version: first } : { group: first, version: second };
 }
 
+/** The group of an `apiVersion`, be it well-formed or not. */
+export function groupOf(apiVersion: string): string {
+  return apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));
+}
+
 /** The inverse of {@link parseApiVersion}. */
 export function apiVersionOf({ group, version }: GroupVersion): string {
   return group === '' ? version : `${group}/${version}`;

@@ -1,4 +1,5 @@
 import { InvalidInputError, TypedError } from '../base/errors.ts';
+import { groupOf } from './group-version-kind.ts';
 import type { KubeObject, OwnerReference } from './object.ts';
 
 export function hasFinalizer(object: KubeObject, finalizer: string): boolean {
@@ -98,10 +99,6 @@ function checkNamespaces(object: KubeObject, owner: KubeObject): void {
 /** The same group, kind and name: the version of the API and the uid may have moved on. */
 function isSameOwner(a: OwnerReference, b: OwnerReference): boolean {
   return a.kind === b.kind && a.name === b.name && groupOf(a.apiVersion) === groupOf(b.apiVersion);
-}
-
-function groupOf(apiVersion: string): string {
-  return apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));
 }
 
 function isEqual(a: OwnerReference, b: OwnerReference): boolean {

@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../../base/errors.ts';
+import { goJson } from '../go-text.ts';
 import type { Json } from '../json.ts';
 import { isObject } from '../json.ts';
 
@@ -23,27 +24,11 @@ export function fieldPath(...names: readonly string[]): PathElement[] {
 /** @param fields names and values of the keys that are set; sorted here */
 export function keyElement(fields: readonly (readonly [name: string, value: Json])[]): PathElement {
   const sorted = fields.length < 2 ? fields : fields.toSorted(([a], [b]) => compareText(a, b));
-  return `k:{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${toGoJson(value)}`).join(',')}}`;
+  return `k:{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${goJson(value)}`).join(',')}}`;
 }
 
 export function valueElement(value: Json): PathElement {
-  return `v:${toGoJson(value)}`;
-}
-
-/** JSON as Go's encoder writes it: sorted keys, and characters that are special in HTML escaped. */
-export function toGoJson(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(toGoJson).join(',')}]`;
-  if (isObject(value)) {
-    const keys = Object.keys(value).sort(compareText);
-    return `{${keys.map((key) => `${goString(key)}:${toGoJson(value[key] ?? null)}`).join(',')}}`;
-  }
-  return typeof value === 'string' ? goString(value) : JSON.stringify(value);
-}
-
-function goString(text: string): string {
-  const json = JSON.stringify(text);
-  if (!/[<>&\u2028\u2029]/.test(json)) return json;
-  return json.replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return `v:${goJson(value)}`;
 }
 
 /**
@@ -125,7 +110,7 @@ function compareValues(a: Json, b: Json): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
   if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);
   // What is left is rare (keys and set items are scalars): any order will do, as long as it is one.
-  return rank(a) - rank(b) || compareText(toGoJson(a), toGoJson(b));
+  return rank(a) - rank(b) || compareText(goJson(a), goJson(b));
 }
 
 /** A path as conflicts and errors show it: `.spec.containers[name="x"].image`, `.finalizers[="a"]`, `.x[3]`. */

@@ -1,6 +1,6 @@
+import { goJson } from '../go-text.ts';
 import type { Json, JsonObject } from '../json.ts';
 import { isObject, own } from '../json.ts';
-import { toGoJson } from './field-path.ts';
 import type { FieldSet } from './field-set.ts';
 import type { Shape } from './shape.ts';
 import { checkDepth, compare, toFieldSet } from './typed.ts';
@@ -48,7 +48,7 @@ export function withLastApplied(object: JsonObject, applied: JsonObject): JsonOb
   const annotations = annotationsOf(object);
   const before = own(annotations, annotation);
   if (typeof before !== 'string' || before === '') return object;
-  const after = `${toGoJson(withoutAnnotation(applied))}\n`;
+  const after = `${goJson(withoutAnnotation(applied))}\n`;
   if (after === before) return object;
   const next: JsonObject = { ...annotations, [annotation]: after };
   let size = 0;

@@ -28,22 +28,25 @@ export interface Writer {
   readonly now: string;
 }
 
+/** Source: stripSet of k8s.io/apimachinery/pkg/util/managedfields/internal/stripmeta.go. */
+export const unownedMetadata: readonly string[] = [
+  'name',
+  'namespace',
+  'creationTimestamp',
+  'selfLink',
+  'uid',
+  'clusterName',
+  'generation',
+  'managedFields',
+  'resourceVersion',
+];
+
 /** Fields that nobody owns. */
 const unowned = FieldSet.of(
   fieldPath('apiVersion'),
   fieldPath('kind'),
   fieldPath('metadata'),
-  ...[
-    'name',
-    'namespace',
-    'creationTimestamp',
-    'selfLink',
-    'uid',
-    'clusterName',
-    'generation',
-    'managedFields',
-    'resourceVersion',
-  ].map((name) => fieldPath('metadata', name)),
+  ...unownedMetadata.map((name) => fieldPath('metadata', name)),
 );
 
 /**

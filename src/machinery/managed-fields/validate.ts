@@ -1,3 +1,4 @@
+import { goText, goType } from '../go-text.ts';
 import type { Json } from '../json.ts';
 import { isObject } from '../json.ts';
 import type { PathElement } from './field-path.ts';
@@ -35,13 +36,13 @@ class ValidateWalk {
     if (value === null) return;
     if (kind === 'map' && shape.map !== undefined) {
       if (isObject(value)) this.#map(value, shape.map);
-      else this.#problem(`expected map, got &{${goValue(value)}}`);
+      else this.#problem(`expected map, got &{${goText(value)}}`);
     } else if (kind === 'scalar') {
       this.#scalar(value, shape.scalar);
     } else if (Array.isArray(value) && shape.list !== undefined) {
       this.#list(value, shape.list);
     } else {
-      this.#problem(`expected list, got &{${goValue(value)}}`);
+      this.#problem(`expected list, got &{${goText(value)}}`);
     }
   }
 
@@ -52,9 +53,9 @@ class ValidateWalk {
     } else if (scalar === 'string' && type !== 'string') {
       this.#problem(`expected string, got &value.valueUnstructured{Value:${goLiteral(value)}}`);
     } else if (scalar === 'boolean' && type !== 'boolean') {
-      this.#problem(`expected boolean, got &{${goValue(value)}}`);
+      this.#problem(`expected boolean, got &{${goText(value)}}`);
     } else if (scalar === 'untyped' && type === 'object') {
-      this.#problem(`expected any scalar, got &{${goValue(value)}}`);
+      this.#problem(`expected any scalar, got &{${goText(value)}}`);
     }
   }
 
@@ -90,15 +91,6 @@ class ValidateWalk {
   }
 }
 
-/** As Go's `%v` prints a value. */
-function goValue(value: Json): string {
-  if (value === null) return '<nil>';
-  if (Array.isArray(value)) return `[${value.map(goValue).join(' ')}]`;
-  if (!isObject(value)) return String(value);
-  const keys = Object.keys(value).sort();
-  return `map[${keys.map((key) => `${key}:${goValue(value[key] ?? null)}`).join(' ')}]`;
-}
-
 /** As Go's `%#v` prints a value. */
 function goLiteral(value: Json): string {
   if (value === null) return 'interface {}(nil)';
@@ -107,12 +99,4 @@ function goLiteral(value: Json): string {
   const fields = Object.keys(value).sort();
   const shown = fields.map((key) => `${JSON.stringify(key)}:${goLiteral(value[key] ?? null)}`);
   return `map[string]interface {}{${shown.join(', ')}}`;
-}
-
-/** As Go's `%T` names the type of a value. */
-function goType(value: Json): string {
-  if (Array.isArray(value)) return '[]interface {}';
-  if (isObject(value)) return 'map[string]interface {}';
-  if (typeof value === 'boolean') return 'bool';
-  return typeof value === 'number' ? (Number.isInteger(value) ? 'int64' : 'float64') : 'string';
 }

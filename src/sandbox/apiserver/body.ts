@@ -12,7 +12,7 @@ const maxBodyBytes = 3 * 1024 * 1024;
 /** Every walk over an object is recursive; no real object comes near. */
 const maxDepth = 200;
 
-export const acceptedBodies = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+const acceptedBodies = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
 /** A body that cannot be read as a value. The message is that of the real decoder. */
 export class BodyError extends Error {

@@ -18,7 +18,8 @@ import { ServiceAccountTokens } from './access/service-account-tokens.ts';
 import { tokenRequestRoute } from './access/token-request.ts';
 import type { ApiServer } from './api-server.ts';
 import { bootstrapObjects, serviceAddress } from './bootstrap-objects.ts';
-import { builtInDefinitions } from './built-in-definitions.ts';
+import { builtInKinds } from './builtin/all.ts';
+import { customResourceDefinitions } from './crd/custom-resource-definition.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { Discovery } from './discovery.ts';
 import { GarbageCollector } from './garbage-collector.ts';
@@ -27,6 +28,7 @@ import { createHandler, pageNotFound, statusResponse } from './handler.ts';
 import { NamespaceController } from './namespace-controller.ts';
 import { NamespaceDefaults } from './namespace-defaults.ts';
 import { OpenApi } from './openapi/openapi.ts';
+import { podBindingRoute } from './pod-binding.ts';
 import { PodConnections } from './pod-connections.ts';
 import type { PodRuntime } from './pod-runtime.ts';
 import { decodeProtobuf } from './protobuf/decode.ts';
@@ -171,7 +173,7 @@ interface Core {
 function createCore({ clock, random, log, pods }: ClusterOptions, authority: CertificateAuthority): Core {
   const storage = new Storage({ now: () => clock.monotonic() });
   const roles = new RoleBasedAccess(storage);
-  const definitions = [...builtInDefinitions(), ...reviewDefinitions()];
+  const definitions = [...builtInKinds, customResourceDefinitions, ...reviewDefinitions()];
   const registry = new Registry(definitions.map((definition) => withoutEscalation(definition, roles)));
   const api: ApiServer = { registry, storage, clock, random, log, transform, decodeProtobuf };
   const tokens = new ServiceAccountTokens(clock, random.stream('tokens'), storage);
@@ -189,6 +191,7 @@ function createCore({ clock, random, log, pods }: ClusterOptions, authority: Cer
       ({ http, info }) => (info === undefined ? openApi.answer(http) : undefined),
       reviewRoute({ server: api, roles, tokens }),
       tokenRequestRoute(api, tokens),
+      podBindingRoute(api),
       connections.route,
     ],
   };

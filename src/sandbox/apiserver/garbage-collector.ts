@@ -64,29 +64,29 @@ export class GarbageCollector {
 
   #observe({ type, object, previous, storageKey }: Change): void {
     const uid = uidOf(object);
-    const owners = ownerUids(object);
+    const owners = new Set(ownerUids(object));
     if (type === 'DELETED') {
       this.#forget(uid, owners);
       return;
     }
     const ownersBefore = previous === undefined ? [] : ownerUids(previous);
-    for (const owner of ownersBefore) if (!owners.includes(owner)) this.#unlink(owner, uid);
+    for (const owner of ownersBefore) if (!owners.has(owner)) this.#unlink(owner, uid);
     for (const owner of owners) this.#link(owner, uid);
     const isOwner = this.#dependents.has(uid);
     const waits = isTerminating(object) && (hasFinalizer(object, orphanFinalizer) || isForeground(object));
-    if (owners.length > 0 || isOwner || waits) {
+    if (owners.size > 0 || isOwner || waits) {
       this.#locations.set(uid, { storageKey, namespace: namespaceOf(object), name: nameOf(object) });
     } else if (ownersBefore.length > 0) {
       this.#locations.delete(uid);
     }
     if (waits) this.#queue.add(uid);
     if (previous !== undefined && jsonEqual(ownerReferencesOf(object), ownerReferencesOf(previous))) return;
-    if (owners.length > 0) this.#queue.add(uid);
+    if (owners.size > 0) this.#queue.add(uid);
     // An owner in foreground deletion may have waited for this one.
     for (const owner of ownersBefore) this.#queue.add(owner);
   }
 
-  #forget(uid: string, owners: readonly string[]): void {
+  #forget(uid: string, owners: ReadonlySet<string>): void {
     this.#locations.delete(uid);
     for (const dependent of this.#dependents.get(uid) ?? []) this.#queue.add(dependent);
     for (const owner of owners) {
@@ -219,8 +219,9 @@ export class GarbageCollector {
   }
 
   #removeOwners(found: Found, uids: readonly string[]): void {
+    const removed = new Set(uids);
     const left = ownerReferencesOf(found.stored).filter(
-      (reference) => !uids.includes(textOf(reference, 'uid')),
+      (reference) => !removed.has(textOf(reference, 'uid')),
     );
     this.#write(found, 'ownerReferences', left);
   }

@@ -8,7 +8,7 @@ import { isObject } from '../../machinery/json.ts';
 import type { Answer, ApiRequest, ApiServer } from './api-server.ts';
 import type { Representation } from './negotiation.ts';
 import { negotiate } from './negotiation.ts';
-import { represent } from './representation.ts';
+import { checkRepresentation, represent } from './representation.ts';
 import { RequestError, failure } from './request-error.ts';
 import type { RequestInfo } from './request-info.ts';
 import { parseRequestInfo } from './request-info.ts';
@@ -75,6 +75,7 @@ export function createHandler(options: HandlerOptions): HttpHandler {
       const request: ApiRequest = { http, info, query, definition, user, representation, warnings };
       const action = actionOf(info, definition);
       if (action === undefined) return pageNotFound();
+      checkRepresentation(options, request);
       return await respond(options, request, action);
     } catch (error) {
       const { status } = toRequestError(error, options, http);

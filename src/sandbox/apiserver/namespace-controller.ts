@@ -76,6 +76,7 @@ export class NamespaceController {
     const finalizers = new Map<string, number>();
     for (const definition of this.#namespacedKinds()) {
       for (const stored of storage.list(definition.storageKey, name)) {
+        if (isTerminating(stored)) continue;
         removeStored(this.#server, definition, stored, { dryRun: false, propagationPolicy: 'Background' });
       }
       const left = storage.list(definition.storageKey, name);

@@ -49,7 +49,7 @@ export function labelsOf(object: JsonObject): Labels {
 }
 
 /** A list of strings in `metadata`. */
-export function textsOf(metadata: JsonObject, field: string): string[] {
+function textsOf(metadata: JsonObject, field: string): string[] {
   const value = own(metadata, field);
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }

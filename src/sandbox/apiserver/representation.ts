@@ -1,7 +1,7 @@
 import { apiVersionOf } from '../../machinery/group-version-kind.ts';
 import type { JsonObject } from '../../machinery/json.ts';
 import type { ListMeta } from '../../machinery/object.ts';
-import type { ApiRequest, ApiServer } from './api-server.ts';
+import type { ApiRequest, ApiServer, TransformInput } from './api-server.ts';
 import { badRequestError, failure } from './request-error.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
 
@@ -12,8 +12,9 @@ export function represent(
   object: JsonObject,
   withColumns = true,
 ): JsonObject {
-  if (request.representation.as === undefined) return object;
-  return transform(server, request, [object], undefined, withColumns);
+  const { as } = request.representation;
+  if (as === undefined || server.transform === undefined) return object;
+  return server.transform(inputOf(server, request, as, [object], undefined, withColumns));
 }
 
 /** A list in the shape that the client wants. @param items as served */
@@ -23,35 +24,41 @@ export function representList(
   items: readonly JsonObject[],
   metadata: ListMeta,
 ): JsonObject {
-  if (request.representation.as !== undefined) return transform(server, request, items, metadata, true);
-  return listObject(request.definition, items, metadata);
+  const { as } = request.representation;
+  if (as === undefined || server.transform === undefined)
+    return listObject(request.definition, items, metadata);
+  return server.transform(inputOf(server, request, as, items, metadata, true));
 }
 
-function transform(
+function inputOf(
   server: ApiServer,
-  request: ApiRequest,
+  { definition, query, representation }: ApiRequest,
+  as: TransformInput['as'],
   items: readonly JsonObject[],
   list: ListMeta | undefined,
   withColumns: boolean,
-): JsonObject {
-  const { as, version } = request.representation;
-  if (as === undefined || server.transform === undefined) {
+): TransformInput {
+  const { version } = representation;
+  const includeObject = query.get('includeObject') ?? '';
+  return { definition, as, version, items, list, includeObject, withColumns, nowMs: server.clock.now() };
+}
+
+/** Refuses a shape that cannot be made, before anything else happens. @throws RequestError 400, 406 */
+export function checkRepresentation(server: ApiServer, { representation, query }: ApiRequest): void {
+  if (representation.as === undefined) return;
+  if (server.transform === undefined) {
     const message = 'only the following media types are accepted: application/json, application/yaml';
     throw failure(406, 'NotAcceptable', message);
   }
-  const includeObject = request.query.get('includeObject') ?? '';
-  if (!['', 'None', 'Metadata', 'Object'].includes(includeObject)) {
-    throw badRequestError(
-      `includeObject: Invalid value: "${includeObject}": must be 'Metadata', 'Object', 'None', or empty`,
-    );
-  }
-  const { definition } = request;
-  const nowMs = server.clock.now();
-  return server.transform({ definition, as, version, items, list, includeObject, withColumns, nowMs });
+  const includeObject = query.get('includeObject') ?? '';
+  if (['', 'None', 'Metadata', 'Object'].includes(includeObject)) return;
+  throw badRequestError(
+    `includeObject: Invalid value: "${includeObject}": must be 'Metadata', 'Object', 'None', or empty`,
+  );
 }
 
 /** The list as an object of its own. Items of built-in kinds do not repeat their kind. */
-export function listObject(
+function listObject(
   definition: ResourceDefinition,
   items: readonly JsonObject[],
   metadata: ListMeta,

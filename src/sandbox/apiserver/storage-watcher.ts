@@ -6,7 +6,7 @@ export interface WatcherOptions {
   readonly namespace?: string | undefined;
   /** One object only. */
   readonly name?: string | undefined;
-  /** Changes that may wait for a slow reader before it is cut off; default 1000. */
+  /** Changes that may wait for a slow reader before it is cut off; default 4096. */
   readonly capacity?: number | undefined;
 }
 
@@ -27,7 +27,7 @@ export class Watcher {
   /** @param backlog what has already happened; not counted as waiting */
   constructor(options: WatcherOptions, backlog: Change[], onClose: () => void) {
     this.#after = options.after;
-    this.#capacity = (options.capacity ?? 1000) + backlog.length;
+    this.#capacity = (options.capacity ?? 4096) + backlog.length;
     this.#queue = backlog;
     this.#onClose = onClose;
   }

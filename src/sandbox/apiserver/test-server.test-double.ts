@@ -17,7 +17,7 @@ import type { ResourceDefinition } from './resource-definition.ts';
 import { Storage } from './storage.ts';
 
 /** A plain kind that demands the version in a PUT, and may be created by one. */
-export const lease = defineBuiltIn({
+const lease = defineBuiltIn({
   kind: { group: 'coordination.k8s.io', version: 'v1', resource: 'leases', kind: 'Lease', namespaced: true },
   schema: 'io.k8s.api.coordination.v1.Lease',
   unconditionalUpdate: false,
@@ -25,7 +25,7 @@ export const lease = defineBuiltIn({
 });
 
 /** A kind with status, scale and generation. */
-export const deployment = defineBuiltIn({
+const deployment = defineBuiltIn({
   kind: { group: 'apps', version: 'v1', resource: 'deployments', kind: 'Deployment', namespaced: true },
   schema: 'io.k8s.api.apps.v1.Deployment',
   status: true,
@@ -38,7 +38,7 @@ export const deployment = defineBuiltIn({
 });
 
 /** A kind that stays for a grace period where it has a node. */
-export const pod = defineBuiltIn({
+const pod = defineBuiltIn({
   kind: { group: '', version: 'v1', resource: 'pods', kind: 'Pod', namespaced: true },
   schema: 'io.k8s.api.core.v1.Pod',
   status: true,
@@ -47,7 +47,7 @@ export const pod = defineBuiltIn({
 });
 
 /** What a CRD becomes, with two versions of which the second is stored. */
-export const widgets: readonly ResourceDefinition[] = ['v1', 'v2'].map((version) => ({
+const widgets: readonly ResourceDefinition[] = ['v1', 'v2'].map((version) => ({
   kind: { group: 'example.com', version, resource: 'widgets', kind: 'Widget', namespaced: true },
   listKind: 'WidgetList',
   singular: 'widget',
@@ -90,6 +90,7 @@ export interface AnswerBody {
     readonly finalizers?: readonly string[];
     readonly deletionGracePeriodSeconds?: number;
     readonly ownerReferences?: readonly unknown[];
+    readonly managedFields?: readonly unknown[];
     readonly continue?: string;
     readonly remainingItemCount?: number;
   };

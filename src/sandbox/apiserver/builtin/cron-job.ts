@@ -16,6 +16,7 @@ import {
 } from './fields.ts';
 import { validateJobSpec } from './job.ts';
 import { setPodTemplateDefaults } from './pod/defaults.ts';
+import { podOwnerWarnings } from './pod/warnings.ts';
 import { allNonNegative, requiredOneOf } from './rules.ts';
 import {
   age,
@@ -44,6 +45,7 @@ export const cronJob = defineBuiltIn({
     setDefault(spec, 'failedJobsHistoryLimit', 1);
     setPodTemplateDefaults(ensureObject(spec, 'jobTemplate', 'spec', 'template'));
   },
+  warnings: podOwnerWarnings,
   validate: (object, _old, subresource) => (subresource === 'status' ? [] : validate(object)),
   columns: [
     column('Schedule', 'When jobs start, in Cron format'),

@@ -15,6 +15,7 @@ import {
   textAt,
 } from './fields.ts';
 import { setPodTemplateDefaults } from './pod/defaults.ts';
+import { workloadWarnings } from './pod/warnings.ts';
 import { validateSelectedTemplate } from './pod/spec.ts';
 import {
   allNonNegative,
@@ -70,6 +71,7 @@ export const daemonSet = defineBuiltIn({
     const changed = !jsonEqual(objectAt(object, 'spec', 'template'), objectAt(old, 'spec', 'template'));
     setTemplateGeneration(object, changed ? before + 1 : before);
   },
+  warnings: workloadWarnings,
   validate: (object, old, subresource) => {
     if (old !== undefined && subresource === 'status') {
       const status = objectAt(object, 'status');

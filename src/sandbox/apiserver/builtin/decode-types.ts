@@ -41,10 +41,13 @@ export function setSchemaDefaults(schema: Schema, object: JsonObject): void {
   for (const [field, value] of goTypeOf(schema)?.defaults ?? []) {
     if ((own(object, field) ?? null) === null) setOwn(object, field, jsonClone(value));
   }
-  for (const [field, child] of Object.entries(schema.properties ?? {})) {
-    const value = own(object, field);
+  const properties = schema.properties ?? {};
+  for (const [field, value] of Object.entries(object)) {
+    if (typeof value !== 'object' || value === null) continue;
+    const child = own(properties, field);
+    if (child === undefined) continue;
     if (isObject(value)) setDefaultsOfObject(child, value);
-    else if (Array.isArray(value) && child.items !== undefined) setDefaultsOfItems(child.items, value);
+    else if (child.items !== undefined) setDefaultsOfItems(child.items, value);
   }
 }
 

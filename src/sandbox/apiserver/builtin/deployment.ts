@@ -15,6 +15,7 @@ import {
   textAt,
 } from './fields.ts';
 import { setPodTemplateDefaults } from './pod/defaults.ts';
+import { podOwnerWarnings, workloadWarnings } from './pod/warnings.ts';
 import { allNonNegative, atMost100Percent, immutable, intOrPercent, intOrPercentValue } from './rules.ts';
 import { age, ageColumn, column } from './table.ts';
 import {
@@ -45,6 +46,7 @@ export const deployment = defineBuiltIn({
     setDefault(spec, 'progressDeadlineSeconds', 600);
     setPodTemplateDefaults(ensureObject(spec, 'template'));
   },
+  warnings: (object, old) => [...podOwnerWarnings(object, old), ...workloadWarnings(object, old)],
   validate: (object, old, subresource) => {
     if (old !== undefined && subresource === 'status') return validateStatus(object, old);
     const spec = objectAt(object, 'spec');

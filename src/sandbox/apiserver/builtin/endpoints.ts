@@ -23,6 +23,7 @@ export const endpoints = defineBuiltIn({
       for (const port of objectsAt(subset, 'ports')) setDefaultOfZero(port, 'protocol', 'TCP');
     }
   },
+  warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
   validate: (object, old) => {
     // Once stored, wrong addresses may stay.
     if (old !== undefined && jsonEqual(own(object, 'subsets'), own(old, 'subsets'))) return [];

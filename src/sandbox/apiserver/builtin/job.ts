@@ -18,6 +18,7 @@ import {
   textAt,
 } from './fields.ts';
 import { inheritLabels, setPodTemplateDefaults } from './pod/defaults.ts';
+import { podOwnerWarnings, workloadWarnings } from './pod/warnings.ts';
 import { validatePodTemplate } from './pod/spec.ts';
 import { allNonNegative, compileSelector, immutable, oneOf, selectorErrors } from './rules.ts';
 import { age, ageColumn, column, since } from './table.ts';
@@ -59,6 +60,7 @@ export const job = defineBuiltIn({
   prepareForCreate: (object) => {
     if (own(objectAt(object, 'spec'), 'manualSelector') !== true) generateSelector(object);
   },
+  warnings: (object, old) => [...podOwnerWarnings(object, old), ...workloadWarnings(object, old)],
   validate: (object, old, subresource) => {
     const status = objectAt(object, 'status');
     if (subresource === 'status') {

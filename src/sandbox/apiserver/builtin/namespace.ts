@@ -8,7 +8,7 @@ import { age, ageColumn, column } from './table.ts';
 const nameLabel = 'kubernetes.io/metadata.name';
 
 /** Names of whoever must clean up before the namespace may go. */
-export function specFinalizers(namespace: JsonObject): string[] {
+function specFinalizers(namespace: JsonObject): string[] {
   return textsAt(objectAt(namespace, 'spec'), 'finalizers');
 }
 

@@ -9,6 +9,7 @@ import { podCells } from './pod/cells.ts';
 import { setPodDefaults } from './pod/defaults.ts';
 import { validatePodSpec } from './pod/spec.ts';
 import { validatePodStatus, validatePodUpdate } from './pod/update.ts';
+import { podSpecWarnings } from './pod/warnings.ts';
 import { ageColumn, column, wideColumn } from './table.ts';
 
 const path = new FieldPath('spec');
@@ -36,11 +37,13 @@ export const pod = defineBuiltIn({
       : [...errors, ...validatePodUpdate(object, old)];
   },
   warnings: (object, old) => {
+    if (old !== undefined) return [];
+    const warnings = podSpecWarnings(objectAt(object, 'spec'), path);
     const problems = validateDns1123Label(nameOf(object));
-    if (old !== undefined || problems.length === 0) return [];
-    return [
-      `metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [${problems.join(' ')}]`,
-    ];
+    if (problems.length === 0) return warnings;
+    const message =
+      "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended";
+    return [`${message}: [${problems.join(' ')}]`, ...warnings];
   },
   selectableFields: {
     names: [

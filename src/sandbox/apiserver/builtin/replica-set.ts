@@ -2,6 +2,7 @@ import { own } from '../../../machinery/json.ts';
 import { defineBuiltIn } from './define.ts';
 import { countAt, ensureObject, nameOf, objectAt, setDefault } from './fields.ts';
 import { setPodTemplateDefaults } from './pod/defaults.ts';
+import { podOwnerWarnings, workloadWarnings } from './pod/warnings.ts';
 import { allNonNegative, immutable } from './rules.ts';
 import { age, ageColumn, integerColumn } from './table.ts';
 import {
@@ -36,6 +37,7 @@ export const replicaSet = defineBuiltIn({
     setDefault(spec, 'replicas', 1);
     setPodTemplateDefaults(ensureObject(spec, 'template'));
   },
+  warnings: (object, old) => [...podOwnerWarnings(object, old), ...workloadWarnings(object, old)],
   validate: (object, old, subresource) => {
     if (subresource === 'status') {
       return validateCounts(objectAt(object, 'status'), counts, bounded, 'readyReplicas');

@@ -6,6 +6,7 @@ import { LabelSelector } from '../../../machinery/label-selector.ts';
 import { defineBuiltIn } from './define.ts';
 import { countAt, ensureObject, labelsAt, nameOf, objectAt, optionalObject, setDefault } from './fields.ts';
 import { inheritLabels, setPodTemplateDefaults } from './pod/defaults.ts';
+import { podOwnerWarnings, workloadWarnings } from './pod/warnings.ts';
 import { validateSelectedTemplate } from './pod/spec.ts';
 import { allNonNegative } from './rules.ts';
 import { age, ageColumn, containerCells, formatLabels, integerColumn } from './table.ts';
@@ -47,6 +48,7 @@ export const replicationController = defineBuiltIn({
     inheritLabels(object, template);
     setPodTemplateDefaults(template);
   },
+  warnings: (object, old) => [...podOwnerWarnings(object, old), ...workloadWarnings(object, old)],
   validate: (object, _old, subresource) =>
     subresource === 'status'
       ? validateCounts(objectAt(object, 'status'), counts, bounded, 'readyReplicas')

@@ -17,6 +17,7 @@ import {
 } from './fields.ts';
 import { setClaimDefaults, validateClaimSpec } from './persistent-volume-claim.ts';
 import { setPodTemplateDefaults } from './pod/defaults.ts';
+import { workloadWarnings } from './pod/warnings.ts';
 import {
   allNonNegative,
   atMost100Percent,
@@ -58,6 +59,7 @@ export const statefulSet = defineBuiltIn({
   generation: 'spec',
   validateName: validateDns1123Label,
   setDefaults,
+  warnings: workloadWarnings,
   validate: (object, old, subresource) => {
     if (old !== undefined && subresource === 'status') {
       return [

@@ -209,8 +209,12 @@ function conversionProblems(conversion: JsonObject | undefined): FieldError[] {
   } else if (Object.hasOwn(client, 'url') === Object.hasOwn(client, 'service')) {
     problems.push(requiredValue(clientAt, 'exactly one of url or service is required'));
   }
-  if (versions.length === 0) problems.push(requiredValue(versionsAt));
-  else if (!versions.includes('v1') && !versions.includes('v1beta1')) {
+  if (versions.length === 0) return [...problems, requiredValue(versionsAt)];
+  for (const [i, version] of versions.entries()) {
+    const wrong = versions.indexOf(version) < i ? ['duplicate version'] : validateDns1035Label(version);
+    problems.push(...wrong.map((message) => invalidValue(versionsAt.index(i), version, message)));
+  }
+  if (!versions.includes('v1') && !versions.includes('v1beta1')) {
     problems.push(invalidValue(versionsAt, versions, 'must include at least one of v1, v1beta1'));
   }
   return problems;
@@ -237,7 +241,7 @@ function immutableProblems(
 function storedVersionsProblems(crd: JsonObject, { versions }: CustomResourceSpec): FieldError[] {
   const stored = storedVersionsOf(crd);
   const path = statusPath.child('storedVersions');
-  if (stored.length === 0) return [invalidValue(path, stored, 'must have at least one stored version')];
+  if (stored.length === 0) return [invalidValue(path, null, 'must have at least one stored version')];
   const problems: FieldError[] = [];
   for (const { name, storage } of versions) {
     if (storage && !stored.includes(name)) {

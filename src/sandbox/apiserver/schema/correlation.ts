@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../../machinery/json.ts';
-import { isObject, own } from '../../../machinery/json.ts';
+import { isObject, jsonEqual, own } from '../../../machinery/json.ts';
 import type { Schema } from '../../../machinery/schema.ts';
 
 /**
@@ -32,8 +32,34 @@ export function correlatedItem(of: Correlation | undefined, value: Json): Correl
   if (schema['x-kubernetes-list-type'] !== 'map' || keys === undefined || schema.items === undefined) {
     return undefined;
   }
-  const old = oldItems(of.old, keys).get(keyOf(value, keys));
+  const key = keyOf(value, keys);
+  const old = key === undefined ? undefined : oldItems(of.old, keys).get(key);
   return old === undefined ? undefined : { schema: schema.items, value, old };
+}
+
+/**
+ * Whether an update left a value as it was: item by item where items correspond. An object with a field that its
+ * schema does not know counts as changed.
+ */
+export function isUnchanged(of: Correlation): boolean {
+  const { value, old, schema } = of;
+  if (Array.isArray(value) && Array.isArray(old)) {
+    if (schema['x-kubernetes-list-type'] !== 'map' || schema.items === undefined)
+      return jsonEqual(value, old);
+    return value.length === old.length && value.every((item) => isUnchangedChild(correlatedItem(of, item)));
+  }
+  if (isObject(value) && isObject(old)) {
+    const entries = Object.entries(value);
+    return (
+      entries.length === Object.keys(old).length &&
+      entries.every(([key, item]) => isUnchangedChild(correlatedField(of, key, item)))
+    );
+  }
+  return jsonEqual(value, old);
+}
+
+function isUnchangedChild(of: Correlation | undefined): boolean {
+  return of !== undefined && isUnchanged(of);
 }
 
 const indices = new WeakMap<readonly Json[], { readonly keys: readonly string[]; readonly items: Items }>();
@@ -44,11 +70,17 @@ type Items = ReadonlyMap<string, JsonObject>;
 function oldItems(list: readonly Json[], keys: readonly string[]): Items {
   const known = indices.get(list);
   if (known !== undefined && known.keys === keys) return known.items;
-  const items = new Map(list.filter(isObject).map((item) => [keyOf(item, keys), item]));
+  const items = new Map<string, JsonObject>();
+  for (const item of list) {
+    const key = isObject(item) ? keyOf(item, keys) : undefined;
+    if (key !== undefined && isObject(item)) items.set(key, item);
+  }
   indices.set(list, { keys, items });
   return items;
 }
 
-function keyOf(item: JsonObject, keys: readonly string[]): string {
-  return JSON.stringify(keys.map((key) => own(item, key) ?? null));
+/** Undefined for an item without a whole key. */
+function keyOf(item: JsonObject, keys: readonly string[]): string | undefined {
+  const values = keys.map((key) => own(item, key) ?? null);
+  return values.includes(null) ? undefined : JSON.stringify(values);
 }

@@ -1,4 +1,3 @@
-import { goText } from '../../../machinery/go-text.ts';
 import type { Schema } from '../../../machinery/schema.ts';
 import { isInt64 } from './types.ts';
 
@@ -7,6 +6,11 @@ export interface NumberProblem {
   readonly kind: 'field' | 'range' | 'factor';
   readonly message: string;
   readonly badValue: number;
+}
+
+interface Bound {
+  readonly limit: number;
+  readonly text: string;
 }
 
 const maxFloat32 = 3.4028234663852886e38;
@@ -21,33 +25,48 @@ export function numberProblems(schema: Schema, value: number): NumberProblem[] {
     return message === undefined;
   };
   inRange(value, 'Checked');
-  // A whole number is compared as one; the bound then loses its fraction.
-  const bound = (limit: number, what: string): number =>
-    inRange(limit, what) && isInt64(value) ? Math.trunc(limit) : limit;
+  // A whole number is compared as one; the bound is then made one too.
+  const bound = (limit: number, what: string): Bound =>
+    inRange(limit, what) && isInt64(value) ? wholeBound(limit) : { limit, text: floatText(limit) };
   if (multipleOf !== undefined) {
-    const factor = bound(multipleOf, 'MultipleOf');
+    const { limit: factor, text } = bound(multipleOf, 'MultipleOf');
     if (factor <= 0) problems.push({ kind: 'factor', message: '', badValue: factor });
     else if (!isMultiple(value, factor)) {
-      problems.push({ kind: 'field', message: `should be a multiple of ${goText(factor)}`, badValue: value });
+      problems.push({ kind: 'field', message: `should be a multiple of ${text}`, badValue: value });
     }
   }
   if (minimum !== undefined) {
-    const limit = bound(minimum, 'Minimum boundary');
+    const { limit, text } = bound(minimum, 'Minimum boundary');
     const exclusive = schema.exclusiveMinimum === true;
     if (exclusive ? value <= limit : value < limit) {
       const than = exclusive ? 'greater than' : 'greater than or equal to';
-      problems.push({ kind: 'field', message: `should be ${than} ${goText(limit)}`, badValue: value });
+      problems.push({ kind: 'field', message: `should be ${than} ${text}`, badValue: value });
     }
   }
   if (maximum !== undefined) {
-    const limit = bound(maximum, 'Maximum boundary');
+    const { limit, text } = bound(maximum, 'Maximum boundary');
     const exclusive = schema.exclusiveMaximum === true;
     if (exclusive ? value >= limit : value > limit) {
       const than = exclusive ? 'less than' : 'less than or equal to';
-      problems.push({ kind: 'field', message: `should be ${than} ${goText(limit)}`, badValue: value });
+      problems.push({ kind: 'field', message: `should be ${than} ${text}`, badValue: value });
     }
   }
   return problems;
+}
+
+/** As Go's conversion to a 64-bit integer: what does not fit becomes the smallest one. */
+function wholeBound(limit: number): Bound {
+  const whole = Math.trunc(limit);
+  return isInt64(whole)
+    ? { limit: whole, text: String(whole) }
+    : { limit: -(2 ** 63), text: '-9223372036854775808' };
+}
+
+/** As Go's `%v` of a float64. */
+function floatText(value: number): string {
+  const size = Math.abs(value);
+  const isPlain = value === 0 || (size >= 1e-4 && size < 1e6);
+  return isPlain ? String(value) : value.toExponential().replace(/e([-+])(\d)$/, 'e$10$2');
 }
 
 function rangeProblem(schema: Schema, number: number, what: string): string | undefined {

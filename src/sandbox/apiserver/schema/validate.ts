@@ -13,7 +13,7 @@ import type { Json, JsonObject } from '../../../machinery/json.ts';
 import { isObject, jsonEqual, own } from '../../../machinery/json.ts';
 import type { Schema } from '../../../machinery/schema.ts';
 import type { Correlation } from './correlation.ts';
-import { correlatedField, correlatedItem } from './correlation.ts';
+import { correlatedField, correlatedItem, isUnchanged } from './correlation.ts';
 import { stringFormat, supportedFormat } from './formats.ts';
 import { numberProblems } from './numbers.ts';
 import { compilePattern } from './patterns.ts';
@@ -87,7 +87,7 @@ class Validation {
     const result = this.#run(schema, value, place, correlation);
     if (correlation === undefined || result.problems.length === 0) return result;
     this.#steps.take(100);
-    return jsonEqual(value, correlation.old) ? { problems: [], matches: result.matches } : result;
+    return isUnchanged(correlation) ? { problems: [], matches: result.matches } : result;
   }
 
   #run(schema: Schema, value: Json, place: Place | undefined, correlation: Correlation | undefined): Result {
@@ -191,7 +191,7 @@ class Validation {
       else if (kind === 'range') this.#general(result, `${message} in ${this.#textOf(place)}`);
       else {
         const text = `factor MultipleOf declared for ${this.#textOf(place)} must be positive: ${goText(badValue)}`;
-        result.problems.push({ text, error: invalidValue(this.#field(place), badValue, text) });
+        this.#push(result, text, invalidValue(this.#field(place), badValue, text));
       }
     }
   }
@@ -242,7 +242,7 @@ class Validation {
       const property = own(properties, key) ?? additionalProperties;
       if (property === false) {
         const text = `${this.#textOf(place)}.${key} in body is a forbidden property`;
-        result.problems.push({ text, error: invalidValue(this.#field(place), key, text) });
+        this.#push(result, text, invalidValue(this.#field(place), key, text));
       } else if (typeof property === 'object') {
         const at = { parent: place, step: `.${key}` };
         // The version in which an update arrives is not a change.
@@ -266,6 +266,8 @@ class Validation {
     if (allowed === undefined) return;
     this.#steps.take(allowed.length / 16);
     if (value !== null && allowed.some((item) => jsonEqual(item, value))) return;
+    // The message lists them all.
+    this.#steps.take(allowed.length * 4);
     const texts = allowed.map((item) => (typeof item === 'string' ? item : goJson(item)));
     const message = `should be one of [${allowed.map(goText).join(' ')}]`;
     this.#add(result, place, message, (field) => unsupportedValue(field, value, texts));
@@ -273,12 +275,12 @@ class Validation {
 
   #wrongType(result: Result, place: Place | undefined, expected: string, actual: string): void {
     const text = `${this.#textOf(place)} in body must be of type ${expected}: ${goQuote(actual)}`;
-    result.problems.push({ text, error: typeInvalid(this.#field(place), actual, text) });
+    this.#push(result, text, typeInvalid(this.#field(place), actual, text));
   }
 
   #invalid(result: Result, place: Place | undefined, value: Json, message: string): void {
     const text = `${this.#textOf(place)} in body ${message}`;
-    result.problems.push({ text, error: invalidValue(this.#field(place), value, text) });
+    this.#push(result, text, invalidValue(this.#field(place), value, text));
   }
 
   #add(
@@ -287,16 +289,19 @@ class Validation {
     message: string,
     error: (field: string) => FieldError,
   ): void {
-    result.problems.push({
-      text: `${this.#textOf(place)} in body ${message}`,
-      error: error(this.#field(place)),
-    });
+    this.#push(result, `${this.#textOf(place)} in body ${message}`, error(this.#field(place)));
   }
 
   /** A problem of a junctor: it names its place in the message alone. */
   #general(result: Result, text: string): void {
     const field = this.#prefix === '' ? noField : this.#prefix;
-    result.problems.push({ text, error: invalidValue(field, '', text) });
+    this.#push(result, text, invalidValue(field, '', text));
+  }
+
+  #push(result: Result, text: string, error: FieldError): void {
+    // Problems are kept until the end: there must not be too many, nor too long ones.
+    this.#steps.take(200 + text.length);
+    result.problems.push({ text, error });
   }
 
   /** The place as messages have it. */

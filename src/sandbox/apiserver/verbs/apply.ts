@@ -12,7 +12,7 @@ import { served } from '../served-version.ts';
 import { insert, refuseUid } from './create.ts';
 import { replace } from './update.ts';
 import type { Write } from './write.ts';
-import { asRequestError, matchName, matchNamespace, resetFields } from './write.ts';
+import { asRequestError, matchName, matchNamespace, resetFields, dedupOwners } from './write.ts';
 
 /**
  * Server-side apply of an object, or of its status. Creates the object where there is none.
@@ -45,6 +45,7 @@ export function apply(write: Write, stored: JsonObject | undefined, body: Body):
   const object = decodeMerged(write, merged);
   matchNamespace(write, object);
   matchName(object, name);
+  dedupOwners(write, object);
   definition.setDefaults(object);
   if (stored !== undefined) return { status: 200, value: replace(write, stored, object, subresource, true) };
   refuseUid(write, object, name);

@@ -17,7 +17,7 @@ import { RequestError, alreadyExistsError, conflictError, failure } from '../req
 import { parseWriteOptions } from '../request-options.ts';
 import { served, toStored } from '../served-version.ts';
 import type { Write } from './write.ts';
-import { beginWrite, matchNamespace, refuseInvalid, track } from './write.ts';
+import { beginWrite, matchNamespace, refuseInvalid, track, dedupOwners } from './write.ts';
 
 /** POST to a collection. */
 export async function create(server: ApiServer, request: ApiRequest): Promise<Answer> {
@@ -29,6 +29,7 @@ export async function create(server: ApiServer, request: ApiRequest): Promise<An
   const write = beginWrite(server, request, options);
   wipe(object);
   matchNamespace(write, object);
+  dedupOwners(write, object);
   definition.setDefaults(object);
   return { status: 201, value: insert(write, track(write, undefined, object, '')) };
 }

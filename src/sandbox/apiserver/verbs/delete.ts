@@ -171,7 +171,8 @@ function finalizersAfterDelete(
   if (policy === 'Orphan') others.push('orphan');
   if (policy === 'Foreground') others.push('foregroundDeletion');
   // The order only changes with the members.
-  return others.length === finalizers.length && others.every((name) => finalizers.includes(name))
+  const before = new Set(finalizers);
+  return others.length === finalizers.length && others.every((name) => before.has(name))
     ? finalizers
     : others;
 }

@@ -121,7 +121,7 @@ function listAt(
 }
 
 /** A state that has not happened yet cannot be waited for here: all writes are visible at once. */
-export function checkNotTooLarge({ storage }: ApiServer, asked: number | undefined): void {
+function checkNotTooLarge({ storage }: ApiServer, asked: number | undefined): void {
   if (asked === undefined || asked <= storage.revision) return;
   throw failure(504, 'Timeout', `Too large resource version: ${asked}, current: ${storage.revision}`, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],

@@ -19,7 +19,7 @@ import { served } from '../served-version.ts';
 import { apply } from './apply.ts';
 import { replace } from './update.ts';
 import type { Write } from './write.ts';
-import { beginWrite, matchName, matchNamespace } from './write.ts';
+import { beginWrite, matchName, matchNamespace, dedupOwners } from './write.ts';
 
 const patchTypes = {
   'application/json-patch+json': 'json',
@@ -59,6 +59,7 @@ export async function patch(server: ApiServer, request: ApiRequest): Promise<Ans
   const object = patched(write, served(definition, stored), type, body);
   matchNamespace(write, object);
   matchName(object, name);
+  dedupOwners(write, object);
   definition.setDefaults(object);
   return { status: 200, value: replace(write, stored, object, subresource) };
 }

@@ -13,7 +13,7 @@ import type { ResourceDefinition } from '../resource-definition.ts';
 import { served, toStored } from '../served-version.ts';
 import { insert, readObject, refuseUid, wipe } from './create.ts';
 import type { Write } from './write.ts';
-import { beginWrite, matchName, matchNamespace, mayGo, refuseInvalid, track } from './write.ts';
+import { beginWrite, matchName, matchNamespace, mayGo, refuseInvalid, track, dedupOwners } from './write.ts';
 
 /** PUT of an object, or of its status. */
 export async function update(server: ApiServer, request: ApiRequest): Promise<Answer> {
@@ -26,6 +26,7 @@ export async function update(server: ApiServer, request: ApiRequest): Promise<An
   const write = beginWrite(server, request, options);
   matchNamespace(write, object);
   matchName(object, name);
+  dedupOwners(write, object);
   definition.setDefaults(object);
   const stored = server.storage.get(definition.storageKey, namespace, name);
   if (stored !== undefined) return { status: 200, value: replace(write, stored, object, info.subresource) };

@@ -29,8 +29,6 @@ const bookmarkEveryMs = 60_000;
 export function watch(server: ApiServer, request: ApiRequest): FetchResponse {
   const options = parseListOptions(request.query, request.definition, true);
   const asked = parseResourceVersion(options.resourceVersion);
-  // Refuses a shape that there is no transformer for before the stream begins.
-  represent(server, request, {});
   const headers = { 'content-type': 'application/json' };
   let session: WatchSession;
   try {

@@ -102,6 +102,17 @@ describe('create', () => {
     expect((await send('d', 'Picky')).status).toBe(422);
   });
 
+  test('owners count once, however often they are named', async () => {
+    const server = new TestServer();
+    const owner = await server.send('POST', url, configMapOf('owner'));
+    const { uid } = owner.body.metadata;
+    const reference = { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid };
+    const ownerReferences = [reference, { ...reference }];
+    const { body, headers } = await server.send('POST', url, configMapOf('a', {}, { ownerReferences }));
+    expect(body.metadata.ownerReferences).toEqual([reference]);
+    expect(headers.get('warning')).toContain(`duplicate UID(s) observed: ${uid}`);
+  });
+
   test('a dry run answers as if, and stores nothing', async () => {
     const server = new TestServer();
     const { status, body } = await server.send('POST', `${url}?dryRun=All`, configMapOf('a'));
@@ -186,6 +197,27 @@ describe('update', () => {
       spec: { size: 2 },
       status: { phase: 'Ready' },
     });
+  });
+
+  test('whoever wrote the status still owns it after a write that leaves it out', async () => {
+    const server = new TestServer();
+    const { body } = await server.send('POST', deployments, {
+      metadata: { name: 'd' },
+      spec: { replicas: 1 },
+    });
+    await server.patch('merge-patch+json', `${deployments}/d/status?fieldManager=controller`, {
+      status: { replicas: 1 },
+    });
+    const { uid } = body.metadata;
+    const put = await server.send('PUT', `${deployments}/d`, {
+      metadata: { name: 'd', uid },
+      spec: { replicas: 2 },
+    });
+    expect(put.body).toMatchObject({ status: { replicas: 1 }, spec: { replicas: 2 } });
+    expect(put.body.metadata.managedFields).toMatchObject([
+      { manager: 'controller', subresource: 'status', fieldsV1: { 'f:status': { 'f:replicas': {} } } },
+      { manager: 'test', fieldsV1: { 'f:spec': { 'f:replicas': {} } } },
+    ]);
   });
 
   test('all versions of a kind show the same object', async () => {

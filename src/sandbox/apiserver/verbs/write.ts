@@ -14,6 +14,8 @@ import {
   nameOf,
   namespaceOf,
   ownMetadata,
+  ownerReferencesOf,
+  textOf,
 } from '../object-metadata.ts';
 import { RequestError, badRequestError, failure } from '../request-error.ts';
 import type { WriteOptions } from '../request-options.ts';
@@ -34,18 +36,15 @@ export function beginWrite(server: ApiServer, request: ApiRequest, options: Writ
 }
 
 /**
- * Puts the namespace of the URL into the object.
+ * Puts the namespace of the URL into the object; takes one out that its kind does not have.
  * @throws RequestError 400 when it names another one
  */
 export function matchNamespace({ definition, request }: Write, object: JsonObject): void {
   const metadata = ownMetadata(object);
   const given = namespaceOf(object);
   const { namespace } = request.info;
-  if (!definition.kind.namespaced) {
-    delete metadata['namespace'];
-    return;
-  }
-  if (given === undefined && namespace !== undefined) metadata['namespace'] = namespace;
+  if (!definition.kind.namespaced || namespace === undefined) delete metadata['namespace'];
+  else if (given === undefined) metadata['namespace'] = namespace;
   else if (given !== namespace) {
     throw badRequestError(
       'the namespace of the provided object does not match the namespace sent on the request',
@@ -96,6 +95,24 @@ export function track(
   } catch (error) {
     throw asRequestError(error);
   }
+}
+
+/** Drops owner references that stand twice, and says so. */
+export function dedupOwners({ request }: Write, object: JsonObject): void {
+  const references = ownerReferencesOf(object);
+  const left = new Map<string, JsonObject>();
+  const duplicates: string[] = [];
+  for (const reference of references) {
+    const content = JSON.stringify(Object.entries(reference).sort(([a], [b]) => (a < b ? -1 : 1)));
+    if (left.has(content)) duplicates.push(textOf(reference, 'uid'));
+    else left.set(content, reference);
+  }
+  if (duplicates.length === 0) return;
+  ownMetadata(object)['ownerReferences'] = [...left.values()];
+  const when = request.info.verb === 'patch' ? ' after mutating admission happens' : '';
+  request.warnings.push(
+    `.metadata.ownerReferences contains duplicate entries${when}; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${duplicates.join(', ')}`,
+  );
 }
 
 /** What went wrong in the machinery, as an answer. */

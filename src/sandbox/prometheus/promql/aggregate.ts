@@ -66,10 +66,12 @@ function countValues(
     value,
   }));
   const names = without ? grouping : [...grouping, label];
-  return groups(marked, (labels) => groupLabels(labels, names, without)).map(({ labels, samples: members }) => ({
-    labels,
-    value: members.length,
-  }));
+  return groups(marked, (labels) => groupLabels(labels, names, without)).map(
+    ({ labels, samples: members }) => ({
+      labels,
+      value: members.length,
+    }),
+  );
 }
 
 function reduce(
@@ -81,9 +83,13 @@ function reduce(
     case 'sum':
       return samples.reduce((sum, { value }) => sum + value, 0);
     case 'min':
-      return samples.map(({ value }) => value).reduce((best, value) => (best > value || Number.isNaN(best) ? value : best));
+      return samples
+        .map(({ value }) => value)
+        .reduce((best, value) => (best > value || Number.isNaN(best) ? value : best));
     case 'max':
-      return samples.map(({ value }) => value).reduce((best, value) => (best < value || Number.isNaN(best) ? value : best));
+      return samples
+        .map(({ value }) => value)
+        .reduce((best, value) => (best < value || Number.isNaN(best) ? value : best));
     case 'avg':
       return average(samples);
     case 'count':

@@ -18,7 +18,8 @@ export function matchLabels(labels: Labels, { on, labels: names }: Matching): La
 
 export function scalarBinary(operator: BinaryOperator, a: number, b: number): number {
   if (isComparison(operator)) return compare(operator, a, b) ? 1 : 0;
-  if (isSetOperator(operator)) throw new PromqlExecutionError(`operator "${operator}" not allowed for scalars`);
+  if (isSetOperator(operator))
+    throw new PromqlExecutionError(`operator "${operator}" not allowed for scalars`);
   return calculate(operator, a, b);
 }
 
@@ -64,7 +65,8 @@ export function setBinary(
   right: readonly Sample[],
   signature: Signature,
 ): Sample[] {
-  const keys = (side: readonly Sample[]): Set<string> => new Set(side.map(({ labels }) => signature(labels).key));
+  const keys = (side: readonly Sample[]): Set<string> =>
+    new Set(side.map(({ labels }) => signature(labels).key));
   if (operator === 'or') {
     const known = keys(left);
     return [...left, ...right.filter(({ labels }) => !known.has(signature(labels).key))];
@@ -107,7 +109,9 @@ export function vectorBinary(
       );
     }
     if (before?.has(labels.key)) {
-      throw new PromqlExecutionError('multiple matches for labels: grouping labels must ensure unique matches');
+      throw new PromqlExecutionError(
+        'multiple matches for labels: grouping labels must ensure unique matches',
+      );
     }
     matched.set(key, (before ?? new Set()).add(labels.key));
     result.push({ labels, value });

@@ -1,4 +1,12 @@
-import { type Binary, type Call, type Expr, isComparison, isSetOperator, typeOf, type VectorSelector } from './ast.ts';
+import {
+  type Binary,
+  type Call,
+  type Expr,
+  isComparison,
+  isSetOperator,
+  typeOf,
+  type VectorSelector,
+} from './ast.ts';
 import { metricNameLabel } from './labels.ts';
 import { parseErrorAt } from './parse-error.ts';
 import type { ValueType } from './signatures.ts';
@@ -43,7 +51,10 @@ export function checkTypes(query: string, expr: Expr): void {
       case 'subquery':
         check(part.expr);
         if (typeOf(part.expr) === 'vector') return;
-        return fail(part.from, `subquery is only allowed on instant vector, got ${typeOf(part.expr)} instead`);
+        return fail(
+          part.from,
+          `subquery is only allowed on instant vector, got ${typeOf(part.expr)} instead`,
+        );
       case 'unary': {
         check(part.expr);
         const type = typeOf(part.expr);

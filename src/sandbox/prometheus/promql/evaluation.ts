@@ -18,7 +18,14 @@ import { PromqlExecutionError } from './errors.ts';
 import { callVector, type Relabelling, sampleTimes, takesRange } from './functions.ts';
 import type { Labels } from './labels.ts';
 import { rangeFunctions } from './range-functions.ts';
-import { noPoints, type Points, type PointSeries, type Queryable, type Sample, type SeriesReader } from './series.ts';
+import {
+  noPoints,
+  type Points,
+  type PointSeries,
+  type Queryable,
+  type Sample,
+  type SeriesReader,
+} from './series.ts';
 
 export interface EvaluationOptions extends Limits {
   /** How far back an instant selector looks for a sample. */
@@ -118,7 +125,7 @@ export class Evaluation {
     const known = this.#derived.get(part);
     if (known !== undefined) return known;
     const compute = make();
-    const results = new Map<Labels, Labels>();
+    const results = new WeakMap<Labels, Labels>();
     const relabel: Relabelling = (labels) => {
       let result = results.get(labels);
       if (result === undefined) {

@@ -37,8 +37,9 @@ function patternOf(pattern: string): RE2JS {
 
 /** Go's templates: `$1`, `${1}`, `$name`, `${name}` (a bare name is as long as can be), and `$$` for a dollar. */
 function expand(template: string, group: (name: string) => string): string {
-  return template.replaceAll(/\$(?:(\$)|([\w]+)|\{(\w+)\})/g, (_, dollar: string, bare: string, braced: string) =>
-    dollar === undefined ? group(bare ?? braced) : '$',
+  return template.replaceAll(
+    /\$(?:(\$)|([\w]+)|\{(\w+)\})/g,
+    (_, dollar: string, bare: string, braced: string) => (dollar === undefined ? group(bare ?? braced) : '$'),
   );
 }
 

@@ -38,7 +38,9 @@ function unknownCall(query: string, at: number): { name: string; index: number }
 /** What is still open at the end of the query. */
 function unfinished(query: string): string {
   const open: string[] = [];
-  for (const [token] of query.matchAll(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`|#[^\n]*|[(){}[\]"'`]/g)) {
+  for (const [token] of query.matchAll(
+    /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`|#[^\n]*|[(){}[\]"'`]/g,
+  )) {
     if ('([{'.includes(token)) open.push(token);
     else if (')]}'.includes(token)) open.pop();
     else if (`"'\``.includes(token)) return 'unterminated quoted string';

@@ -112,9 +112,7 @@ class Reader implements Source {
         return [...tokens.slice(0, -1), { kind: 'operand', expr: modify(this, operand.expr, node) }];
       }
       case 'NumberDurationLiteral':
-        return /^[+-]/.test(this.text(node))
-          ? [this.#sign(node), this.#number(node)]
-          : [this.#number(node)];
+        return /^[+-]/.test(this.text(node)) ? [this.#sign(node), this.#number(node)] : [this.#number(node)];
       default:
     }
     return [{ kind: 'operand', expr: this.#operand(node, depth) }];

@@ -58,10 +58,7 @@ function bucketQuantile(phi: number, unsorted: readonly Bucket[]): number {
   if (found === last) return bucketAt(buckets, last - 1).upperBound;
   if (found === 0) return upperBound <= 0 ? upperBound : upperBound * (rank / count);
   const below = bucketAt(buckets, found - 1);
-  return (
-    below.upperBound +
-    (upperBound - below.upperBound) * ((rank - below.count) / (count - below.count))
-  );
+  return below.upperBound + (upperBound - below.upperBound) * ((rank - below.count) / (count - below.count));
 }
 
 function bucketAt(buckets: readonly Bucket[], index: number): Bucket {

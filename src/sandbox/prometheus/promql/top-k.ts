@@ -12,13 +12,18 @@ export function topK(samples: readonly Sample[], k: number, greatest: boolean): 
     if (worst === undefined || heap.length < k) {
       heap.push(sample);
       siftUp(heap, worse);
-    } else if (Number.isNaN(worst.value) || (greatest ? worst.value < sample.value : worst.value > sample.value)) {
+    } else if (
+      Number.isNaN(worst.value) ||
+      (greatest ? worst.value < sample.value : worst.value > sample.value)
+    ) {
       removeWorst(heap, worse);
       heap.push(sample);
       siftUp(heap, worse);
     }
   }
-  return heap.sort((a, b) => (worse(b.value, a.value) ? (worse(a.value, b.value) ? 0 : -1) : worse(a.value, b.value) ? 1 : 0));
+  return heap.sort((a, b) =>
+    worse(b.value, a.value) ? (worse(a.value, b.value) ? 0 : -1) : worse(a.value, b.value) ? 1 : 0,
+  );
 }
 
 type Worse = (a: number, b: number) => boolean;

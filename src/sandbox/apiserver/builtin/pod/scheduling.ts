@@ -5,6 +5,7 @@ import {
   forbidden,
   invalidValue,
   requiredValue,
+  unsupportedValue,
 } from '../../../../machinery/field-errors.ts';
 import type { JsonObject } from '../../../../machinery/json.ts';
 import {
@@ -29,7 +30,7 @@ export function validateScheduling(spec: JsonObject, path: FieldPath): FieldErro
   ];
 }
 
-export function validateTolerations(spec: JsonObject, path: FieldPath): FieldError[] {
+function validateTolerations(spec: JsonObject, path: FieldPath): FieldError[] {
   return objectsAt(spec, 'tolerations').flatMap((toleration, i) => {
     const at = path.index(i);
     const key = textAt(toleration, 'key');
@@ -60,11 +61,10 @@ function validateTolerationValue(toleration: JsonObject, operator: string, path:
   if (operator === 'Exists') {
     return value === '' ? [] : [invalidValue(at, value, "value must be empty when `operator` is 'Exists'")];
   }
-  const operators = /^(Lt|Gt)$/.test(operator) ? ['Equal', 'Exists', 'Lt', 'Gt'] : ['Equal', 'Exists'];
-  return oneOf(toleration, 'operator', operators.slice(0, 2), path).map((error) => ({
-    ...error,
-    detail: `supported values: ${operators.map((name) => `"${name}"`).join(', ')}`,
-  }));
+  // Whether Lt and Gt are known is a matter of a feature gate, which is off.
+  const known =
+    operator === 'Lt' || operator === 'Gt' ? ['Equal', 'Exists', 'Lt', 'Gt'] : ['Equal', 'Exists'];
+  return [unsupportedValue(at, operator, known)];
 }
 
 /** Of a node: unique by key and effect. */

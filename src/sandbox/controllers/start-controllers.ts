@@ -1,0 +1,44 @@
+import type { Client } from '../../kube/resource-client.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import type { Metrics } from '../../kube/metrics.ts';
+import { ControllerContext } from './context.ts';
+import { createDeploymentController } from './deployment/deployment-controller.ts';
+import { createScheduler } from './scheduler/scheduler.ts';
+import { createEndpointSliceController } from './endpoint-slice/endpoint-slice-controller.ts';
+import { createReplicaSetController } from './replica-set/replica-set-controller.ts';
+
+export interface ControllersOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics?: Metrics | undefined;
+}
+
+export interface Controllers {
+  /** Ends all work; what was begun is finished first. */
+  stop(): Promise<void>;
+}
+
+const controllers = [
+  createDeploymentController,
+  createReplicaSetController,
+  createEndpointSliceController,
+  createScheduler,
+];
+
+/** Starts what a cluster has in kube-controller-manager and kube-scheduler, on one cache per kind. */
+export function startControllers(options: ControllersOptions): Controllers {
+  const context = new ControllerContext(options);
+  const stop = new AbortController();
+  const running = controllers.map((create) => create(context).run(stop.signal));
+  return {
+    stop: async () => {
+      stop.abort();
+      await Promise.all(running);
+      await context.stopRecording();
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import type { KubeObject } from '../../machinery/object.ts';
+
+/** Where the objects of one kind come from: a Store, or a list in a test. */
+export interface ObjectSource {
+  list(): readonly KubeObject[];
+  /** Calls `changed` after every change of the list. @returns how to unsubscribe */
+  subscribe(changed: () => void): () => void;
+}
+
+/** A value made of objects, made anew when it is asked for after they have changed. */
+export class Derived<T> {
+  readonly #build: () => T;
+  readonly #unsubscribe: readonly (() => void)[];
+  readonly #listeners = new Set<() => void>();
+  #value: { readonly made: T } | undefined;
+
+  constructor(sources: readonly ObjectSource[], build: () => T) {
+    this.#build = build;
+    this.#unsubscribe = sources.map((source) => source.subscribe(() => this.#changed()));
+  }
+
+  get(): T {
+    this.#value ??= { made: this.#build() };
+    return this.#value.made;
+  }
+
+  /** Calls `listener` after every change. @returns how to unsubscribe */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#listeners.clear();
+  }
+
+  #changed(): void {
+    this.#value = undefined;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** A function whose results are kept with the objects that they were made of, which never change. */
+export function remembered<T extends object, R>(make: (object: T) => R): (object: T) => R {
+  const made = new WeakMap<T, { readonly result: R }>();
+  return (object) => {
+    let known = made.get(object);
+    if (known === undefined) {
+      known = { result: make(object) };
+      made.set(object, known);
+    }
+    return known.result;
+  };
+}
