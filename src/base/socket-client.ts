@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher } from 'undici';
 import { WebSocket } from 'ws';
 import { abortError } from './abort.ts';
@@ -18,7 +19,6 @@ import {
   type UpgradeInit,
   type WebSocketConnection,
 } from './fetch.ts';
-import { readBody } from './network.ts';
 import { webSocketConnection } from './web-socket.ts';
 
 /** How to prove who is who on a TLS connection. All PEM text. */
@@ -135,20 +135,23 @@ function toResponse(
   maxBodyBytes: number,
   signal: AbortSignal | undefined,
 ): FetchResponse {
+  const broken = (error: unknown): Error => {
+    if (signal?.aborted) return abortError(signal);
+    if (error instanceof RangeError) return new FetchError('MalformedBody', error.message, error);
+    return new FetchError('Unreachable', `the answer broke off: ${errorMessage(error)}`, error);
+  };
   async function* body(): AsyncGenerator<Uint8Array> {
     try {
       for await (const chunk of response.body as AsyncIterable<Uint8Array>) yield chunk;
     } catch (error) {
-      if (signal?.aborted) throw abortError(signal);
-      throw new FetchError('Unreachable', `the answer broke off: ${errorMessage(error)}`, error);
+      throw broken(error);
     }
   }
   const text = async (): Promise<string> => {
     try {
-      return Buffer.from(await readBody(body(), maxBodyBytes)).toString('utf8');
+      return (await readWhole(response.body, maxBodyBytes)).toString('utf8');
     } catch (error) {
-      if (error instanceof RangeError) throw new FetchError('MalformedBody', error.message, error);
-      throw error;
+      throw broken(error);
     }
   };
   return {
@@ -163,6 +166,24 @@ function toResponse(
       response.body.destroy();
     },
   };
+}
+
+/** By events: most answers are small, and asynchronous iteration costs more than their bytes. */
+function readWhole(body: Readable, maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const fail = (error?: Error): void => reject(error ?? body.errored ?? new Error('it was closed'));
+    if (body.destroyed) fail();
+    body.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= maxBytes) chunks.push(chunk);
+      else body.destroy(new RangeError(`the body is larger than ${maxBytes} bytes`));
+    });
+    body.once('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    body.once('error', fail);
+    body.once('close', () => fail());
+  });
 }
 
 /** Node's codes for a certificate or a handshake that was refused, on either side. */

@@ -60,10 +60,16 @@ interface RunnerOutcome {
   readonly failures: string;
 }
 
-async function replayApi({ connection, only, deviations }: ConformanceOptions, work: string): Promise<RunnerOutcome> {
+async function replayApi(
+  { connection, only, deviations }: ConformanceOptions,
+  work: string,
+): Promise<RunnerOutcome> {
   const report = join(work, 'api.json');
   const skip = setAsideNames(deviations, 'case');
-  const flags = [...(only === undefined ? [] : ['--only', only]), ...(skip.length === 0 ? [] : ['--skip', skip.join(',')])];
+  const flags = [
+    ...(only === undefined ? [] : ['--only', only]),
+    ...(skip.length === 0 ? [] : ['--skip', skip.join(',')]),
+  ];
   return await runRunner(['replay.mjs', ...connection, ...flags, '--jobs', String(apiJobs)], report);
 }
 
@@ -71,13 +77,18 @@ async function replayApi({ connection, only, deviations }: ConformanceOptions, w
 async function replayCommands(options: ConformanceOptions, work: string): Promise<RunnerOutcome[]> {
   const { connection, only, deviations, kubectl } = options;
   if (kubectl === undefined) return [];
-  const document = JSON.parse(await readFile(join(folder, 'kubectl.json'), 'utf8')) as { groups: readonly Group[] };
+  const document = JSON.parse(await readFile(join(folder, 'kubectl.json'), 'utf8')) as {
+    groups: readonly Group[];
+  };
   const wanted = (only ?? '').split(',').filter((part) => part !== '');
   const setAside = new Set(setAsideNames(deviations, 'kubectl'));
   const groups = document.groups
     .filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
     .filter(({ name }) => !setAside.has(name))
-    .map((group) => ({ ...group, steps: group.steps.filter((step) => !setAside.has(stepName(group, step))) }));
+    .map((group) => ({
+      ...group,
+      steps: group.steps.filter((step) => !setAside.has(stepName(group, step))),
+    }));
   const outcomes: RunnerOutcome[] = [];
   const worker = async (): Promise<void> => {
     for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
@@ -119,10 +130,12 @@ export function areaTable(results: readonly ConformanceResult[]): string {
   const width = Math.max(...[...areas.keys(), 'area'].map(({ length }) => length));
   const row = (cells: readonly [string, unknown, unknown]): string =>
     `${cells[0].padEnd(width)}  ${String(cells[1]).padStart(6)}  ${String(cells[2]).padStart(6)}`;
-  const rows = [...areas].sort().map(([area, members]) => {
-    const failed = failedOf(members).length;
-    return row([area, members.length - failed, failed]);
-  });
+  const rows = [...areas]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([area, members]) => {
+      const failed = failedOf(members).length;
+      return row([area, members.length - failed, failed]);
+    });
   return [row(['area', 'passed', 'failed']), ...rows].join('\n');
 }
 

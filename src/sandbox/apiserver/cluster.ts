@@ -231,7 +231,8 @@ async function postObject(
     async *body() {},
     json,
   });
-  if (response.status !== 201) throw new Error(`POST ${url} was answered ${response.status}: ${await response.text()}`);
+  if (response.status !== 201)
+    throw new Error(`POST ${url} was answered ${response.status}: ${await response.text()}`);
 }
 
 function upgradeHandler(gate: Gate, connections: PodConnections): Server['upgrade'] {

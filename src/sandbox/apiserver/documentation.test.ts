@@ -16,7 +16,7 @@ test('the example of docs/apiserver.md runs and prints what it stored', async ()
     let output = '';
     child.stdout.on('data', (text: Buffer) => (output += text.toString()));
     child.stderr.on('data', (text: Buffer) => (output += text.toString()));
-    const [code] = await once(child, 'close');
+    const [code] = (await once(child, 'close')) as [number];
     expect(output).toBe("{ color: 'blue' }\n");
     expect(code).toBe(0);
   } finally {

@@ -9,6 +9,7 @@ import type { Answer, ApiRequest, ApiServer } from './api-server.ts';
 import type { Representation } from './negotiation.ts';
 import { negotiate } from './negotiation.ts';
 import { checkRepresentation, represent } from './representation.ts';
+import { mediaTypeOf } from './body.ts';
 import { RequestError, failure } from './request-error.ts';
 import type { RequestInfo } from './request-info.ts';
 import { parseRequestInfo } from './request-info.ts';
@@ -71,6 +72,9 @@ export function createHandler(options: HandlerOptions): HttpHandler {
       const definition = info && options.registry.get(info.group, info.version, info.resource);
       if (info === undefined || definition === undefined) return pageNotFound();
       if (definition.deprecationWarning !== undefined) warnings.push(definition.deprecationWarning);
+      if (wouldCreate(options, info, definition, http)) {
+        await options.authorize?.({ ...access, info: { ...info, verb: 'create' } });
+      }
       representation = negotiate(http.headers['accept']);
       const request: ApiRequest = { http, info, query, definition, user, representation, warnings };
       const action = actionOf(info, definition);
@@ -82,6 +86,20 @@ export function createHandler(options: HandlerOptions): HttpHandler {
       return answer(status.code ?? 500, { ...status } as unknown as JsonObject, representation, []);
     }
   };
+}
+
+/** Whether a PUT or an apply makes the object, which takes the right to create it as well. */
+function wouldCreate(
+  { storage }: ApiServer,
+  { verb, namespace, name = '', subresource }: RequestInfo,
+  definition: ResourceDefinition,
+  http: HttpRequest,
+): boolean {
+  const may =
+    verb === 'update'
+      ? definition.createOnUpdate
+      : verb === 'patch' && mediaTypeOf(http.headers['content-type']) === 'application/apply-patch+yaml';
+  return may && subresource === '' && storage.get(definition.storageKey, namespace, name) === undefined;
 }
 
 /** A Status with the headers that belong to it. */

@@ -45,7 +45,9 @@ export class PodConnections {
     const { target, runtime } = this.#connectable(access, info);
     const protocol = chooseProtocol(offered);
     if (protocol === undefined) {
-      throw badRequestError('unable to negotiate a protocol: this server speaks v5.channel.k8s.io and v4.channel.k8s.io');
+      throw badRequestError(
+        'unable to negotiate a protocol: this server speaks v5.channel.k8s.io and v4.channel.k8s.io',
+      );
     }
     const options = {
       stdin: parseFlag(query.get('stdin')) === true,
@@ -96,10 +98,17 @@ export class PodConnections {
   #running({ pod }: ContainerTarget): PodRuntime {
     if (this.#runtime !== undefined) return this.#runtime;
     const name = textOf(objectAt(pod, 'metadata'), 'name');
-    throw failure(503, 'ServiceUnavailable', `nobody runs pods in this cluster: pod ${name} has no containers`);
+    throw failure(
+      503,
+      'ServiceUnavailable',
+      `nobody runs pods in this cluster: pod ${name} has no containers`,
+    );
   }
 
-  #target({ query }: Access, { namespace, name = '' }: RequestInfo): ContainerTarget & { readonly node: string } {
+  #target(
+    { query }: Access,
+    { namespace, name = '' }: RequestInfo,
+  ): ContainerTarget & { readonly node: string } {
     const pod = this.#storage.get('pods', namespace, name);
     if (pod === undefined) throw notFoundError({ group: '', resource: 'pods' }, name);
     const container = chooseContainer(pod, name, query.get('container') ?? '');

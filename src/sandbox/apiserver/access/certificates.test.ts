@@ -37,7 +37,12 @@ test('over TLS each side knows the other by its certificate', async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = authority.issueClient({ commonName: 'admin', organizations: ['system:masters', 'b'] });
-  const socket = connect({ port: (server.address() as { port: number }).port, host: '127.0.0.1', ca, ...client });
+  const socket = connect({
+    port: (server.address() as { port: number }).port,
+    host: '127.0.0.1',
+    ca,
+    ...client,
+  });
   await once(socket, 'secureConnect');
   const [peer] = await accepted;
   expect(socket.authorized).toBe(true);

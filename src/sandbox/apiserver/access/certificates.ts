@@ -75,8 +75,7 @@ export function createCertificateAuthority(
       extensions: [basicConstraints(true), keyUsage(0b1000_0110, 1)],
     }),
     issueClient: (subject) => issue(subject, leafExtensions(clientAuth)),
-    issueServer: (subject, names) =>
-      issue(subject, [...leafExtensions(serverAuth), alternativeNames(names)]),
+    issueServer: (subject, names) => issue(subject, [...leafExtensions(serverAuth), alternativeNames(names)]),
   };
 }
 
@@ -132,7 +131,9 @@ function distinguishedName({ commonName, organizations = [] }: Subject): Buffer 
 }
 
 function keyIdentifier({ publicKey }: KeyPair): Buffer {
-  return createHash('sha1').update(publicKey.export({ type: 'spki', format: 'der' })).digest();
+  return createHash('sha1')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest();
 }
 
 function extension(id: string, value: Buffer, critical = false): Buffer {

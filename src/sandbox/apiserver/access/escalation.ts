@@ -16,7 +16,10 @@ import { privilegedGroup, rbacGroup } from './role-based-access.ts';
  *
  * @returns the definition itself for other kinds
  */
-export function withoutEscalation(definition: ResourceDefinition, roles: RoleBasedAccess): ResourceDefinition {
+export function withoutEscalation(
+  definition: ResourceDefinition,
+  roles: RoleBasedAccess,
+): ResourceDefinition {
   const { kind } = definition;
   if (kind.group !== rbacGroup) return definition;
   const isRole = kind.kind === 'Role' || kind.kind === 'ClusterRole';
@@ -48,7 +51,13 @@ const checkRole: Check = (roles, { kind }, user, role) => {
   const wanted = policyRules(role['rules']);
   if (role['aggregationRule'] !== undefined && role['aggregationRule'] !== null) {
     // What it will aggregate nobody knows: only who may do everything may make one.
-    const everything: PolicyRule = { verbs: ['*'], apiGroups: ['*'], resources: ['*'], resourceNames: [], nonResourceURLs: [] };
+    const everything: PolicyRule = {
+      verbs: ['*'],
+      apiGroups: ['*'],
+      resources: ['*'],
+      resourceNames: [],
+      nonResourceURLs: [],
+    };
     wanted.push(everything, { ...everything, apiGroups: [], resources: [], nonResourceURLs: ['*'] });
   }
   confirm(roles, kind.resource, user, role, wanted);

@@ -64,7 +64,13 @@ function smallestPieces(rule: PolicyRule): PolicyRule[] {
     for (const group of rule.apiGroups) {
       for (const resource of rule.resources) {
         for (const resourceNames of names) {
-          pieces.push({ verbs: [verb], apiGroups: [group], resources: [resource], resourceNames, nonResourceURLs: [] });
+          pieces.push({
+            verbs: [verb],
+            apiGroups: [group],
+            resources: [resource],
+            resourceNames,
+            nonResourceURLs: [],
+          });
         }
       }
     }
@@ -78,7 +84,8 @@ function ruleCovers(held: PolicyRule, piece: PolicyRule): boolean {
   const names =
     piece.resourceNames.length === 0
       ? held.resourceNames.length === 0
-      : held.resourceNames.length === 0 || piece.resourceNames.every((name) => held.resourceNames.includes(name));
+      : held.resourceNames.length === 0 ||
+        piece.resourceNames.every((name) => held.resourceNames.includes(name));
   return (
     all(held.verbs, piece.verbs) &&
     all(held.apiGroups, piece.apiGroups) &&
@@ -113,7 +120,9 @@ function describeRule(rule: PolicyRule): string {
     ['ResourceNames', rule.resourceNames],
     ['Verbs', rule.verbs],
   ];
-  const shown = parts.filter(([, list]) => list.length > 0).map(([name, list]) => `${name}:${quoteAll(list)}`);
+  const shown = parts
+    .filter(([, list]) => list.length > 0)
+    .map(([name, list]) => `${name}:${quoteAll(list)}`);
   return `{${shown.join(', ')}}`;
 }
 

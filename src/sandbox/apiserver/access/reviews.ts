@@ -109,7 +109,9 @@ function reviewLocalAccess({ roles, review, spec, namespace = '' }: Question): J
   const asked = own(spec, 'resourceAttributes');
   const askedNamespace = isObject(asked) ? textOf(asked, 'namespace') : namespace;
   if (askedNamespace !== namespace) {
-    errors.push(invalidValue('spec.resourceAttributes.namespace', askedNamespace, 'must match metadata.namespace'));
+    errors.push(
+      invalidValue('spec.resourceAttributes.namespace', askedNamespace, 'must match metadata.namespace'),
+    );
   }
   if (isObject(own(spec, 'nonResourceAttributes'))) {
     const path = objectAt(spec, 'nonResourceAttributes');
@@ -140,7 +142,10 @@ function reviewOwnRules({ roles, spec, user }: Question): JsonObject {
     }
   }
   const evaluationError = errors.length === 0 ? {} : { evaluationError: errors.join(', ') };
-  return { spec: {}, status: { resourceRules, nonResourceRules, incomplete: errors.length > 0, ...evaluationError } };
+  return {
+    spec: {},
+    status: { resourceRules, nonResourceRules, incomplete: errors.length > 0, ...evaluationError },
+  };
 }
 
 function decide(roles: RoleBasedAccess, user: UserInfo, spec: JsonObject): JsonObject {
@@ -192,5 +197,7 @@ function validateMetadata(review: JsonObject): FieldError[] {
 
 function refuse(review: JsonObject, errors: readonly FieldError[]): void {
   if (errors.length === 0) return;
-  throw new RequestError(invalidStatus({ group: authorizationGroup, kind: textOf(review, 'kind') }, '', errors));
+  throw new RequestError(
+    invalidStatus({ group: authorizationGroup, kind: textOf(review, 'kind') }, '', errors),
+  );
 }

@@ -131,7 +131,6 @@ function selectorOf(selector: unknown): ReturnType<typeof fromObject>[] {
   }
 }
 
-
 function subjectsOf(binding: JsonObject): JsonObject[] {
   const subjects = own(binding, 'subjects');
   return Array.isArray(subjects) ? subjects.filter(isObject) : [];

@@ -29,7 +29,8 @@ const bindable = {
 export function tokenRequestRoute(server: ApiServer, tokens: ServiceAccountTokens): Route {
   return async (access) => {
     const { info } = access;
-    if (info?.group !== '' || info.resource !== 'serviceaccounts' || info.subresource !== 'token') return undefined;
+    if (info?.group !== '' || info.resource !== 'serviceaccounts' || info.subresource !== 'token')
+      return undefined;
     const { namespace, name } = info;
     if (namespace === undefined || name === undefined || info.rest.length > 0) return undefined;
     if (info.verb !== 'create') throw methodNotAllowed();
@@ -66,14 +67,17 @@ function validateTarget(request: JsonObject, namespace: string, name: string): F
   ] as const) {
     const given = textOf(metadata, field);
     if (given === '' || given === expected) continue;
-    errors.push(invalidValue(`metadata.${field}`, given, `must match the service account ${field} if specified`));
+    errors.push(
+      invalidValue(`metadata.${field}`, given, `must match the service account ${field} if specified`),
+    );
   }
   return errors;
 }
 
 function validateExpiration(seconds: number): FieldError[] {
   const path = 'spec.expirationSeconds';
-  if (seconds < minSeconds) return [invalidValue(path, seconds, 'may not specify a duration less than 10 minutes')];
+  if (seconds < minSeconds)
+    return [invalidValue(path, seconds, 'may not specify a duration less than 10 minutes')];
   return seconds > maxSeconds
     ? [invalidValue(path, seconds, 'may not specify a duration larger than 2^32 seconds')]
     : [];
@@ -90,7 +94,9 @@ function boundObject(
   const wanted = textOf(reference, 'kind');
   const kind = (['Pod', 'Secret', 'Node'] as const).find((name) => name === wanted);
   if (kind === undefined || textOf(reference, 'apiVersion') !== 'v1') {
-    throw badRequestError(`cannot bind token to object of type ${textOf(reference, 'apiVersion')}, Kind=${wanted}`);
+    throw badRequestError(
+      `cannot bind token to object of type ${textOf(reference, 'apiVersion')}, Kind=${wanted}`,
+    );
   }
   const { resource, namespaced } = bindable[kind];
   const name = textOf(reference, 'name');

@@ -1,4 +1,5 @@
 import { PromqlParseError } from './errors.ts';
+import { functions } from './signatures.ts';
 
 /** The error at an offset of the query, with line and column, as Prometheus words it. */
 export function parseErrorAt(query: string, offset: number, message: string): PromqlParseError {
@@ -32,7 +33,8 @@ function unknownCall(query: string, at: number): { name: string; index: number }
   if (query[at] !== '(') return undefined;
   const match = /([a-zA-Z_:][\w:]*)\s*$/.exec(query.slice(0, at));
   const [, name] = match ?? [];
-  return match === null || name === undefined ? undefined : { name, index: match.index };
+  if (match === null || name === undefined || functions.has(name)) return undefined;
+  return { name, index: match.index };
 }
 
 /** What is still open at the end of the query. */
