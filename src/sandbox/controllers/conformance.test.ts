@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { realClock } from '../../base/clock.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import { seededRandom } from '../../base/random.ts';
@@ -8,7 +9,6 @@ import { type Controllers, startControllers } from './start-controllers.ts';
 
 /** The runner of the recordings, which is plain JavaScript. */
 interface Replay {
-  readonly loadKubeconfig: (file: string) => unknown;
   readonly Client: new (connection: object) => { close(): void };
   readonly CaseRun: new (client: unknown, conversation: unknown) => { run(): Promise<unknown[]> };
 }
@@ -25,14 +25,14 @@ let controllers: Controllers;
 let client: InstanceType<Replay['Client']>;
 
 beforeAll(async () => {
-  const seams = {
-    clock: realClock(),
-    random: seededRandom('conformance'),
-    log: { ...silentLog, error: (message, fields) => errors.push({ message, fields }), child: () => seams.log } as Log,
+  const log: Log = {
+    ...silentLog,
+    error: (message, fields) => errors.push({ message, fields }),
+    child: () => log,
   };
+  const seams = { clock: realClock(), random: seededRandom('conformance'), log };
   cluster = await startCluster({ ...seams, listen: {} });
   controllers = startControllers({ ...seams, client: cluster.client() });
-  const { parse } = await import('yaml');
   const config = parse(await cluster.kubeconfig()) as {
     clusters: { cluster: Record<string, string> }[];
     users: { user: Record<string, string> }[];

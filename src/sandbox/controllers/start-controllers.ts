@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { Metrics } from '../../kube/metrics.ts';
 import { ControllerContext } from './context.ts';
+import { createDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import { createEndpointSliceController } from './endpoint-slice/endpoint-slice-controller.ts';
@@ -25,6 +26,7 @@ export interface Controllers {
 const controllers = [
   createDeploymentController,
   createReplicaSetController,
+  createDaemonSetController,
   createEndpointSliceController,
   createScheduler,
 ];

@@ -15,12 +15,11 @@ export interface CorsPolicy {
 
 /** @throws InvalidInputError */
 export function compileCors(document: CorsDocument): CorsPolicy {
-  const origins =
-    document.allowOrigins?.map(compileMatch) ??
-    (document.allowOrigin ?? []).map((origin) => compileMatch(origin === '*' ? { regex: '*' } : { exact: origin }));
+  const given = document.allowOrigins ?? (document.allowOrigin ?? []).map((exact) => ({ exact }));
+  const origins = given.map(compileMatch);
   const allowed = ({ headers }: RequestView): string | undefined => {
     const { origin } = headers;
-    return origin !== undefined && origins.some((matches) => matches(origin)) ? origin : undefined;
+    return origin !== undefined && origins.some((matches) => matches('*') || matches(origin)) ? origin : undefined;
   };
   const common = (origin: string): HeaderList => [
     ['access-control-allow-origin', origin],

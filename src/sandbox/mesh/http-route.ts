@@ -56,6 +56,8 @@ export interface HttpRoute {
   readonly name: string;
   /** Any of them; none: every request. */
   readonly matches: readonly HttpMatch[];
+  /** Comes after all others. */
+  readonly lastResort: boolean;
   readonly action: RouteAction;
   readonly request: HeaderOperations;
   readonly response: HeaderOperations;
@@ -71,10 +73,16 @@ const noOperations = compileHeaderOperations(undefined);
  * @param namespace in which short host names are looked up
  */
 export function compileHttpRoute(document: HttpRouteDocument, namespace: string): HttpRoute {
+  let matches: HttpMatch[];
+  try {
+    matches = (document.match ?? []).map(compileHttpMatch);
+  } catch (error) {
+    return unmatchable(errorMessage(error));
+  }
+  const route: HttpRoute = { ...emptyRoute, name: document.name ?? '', matches };
   try {
     return {
-      name: document.name ?? '',
-      matches: (document.match ?? []).map(compileHttpMatch),
+      ...route,
       action: compileAction(document, namespace),
       request: compileHeaderOperations(document.headers?.request),
       response: compileHeaderOperations(document.headers?.response),
@@ -82,27 +90,31 @@ export function compileHttpRoute(document: HttpRouteDocument, namespace: string)
       fault: compileFault(document.fault),
     };
   } catch (error) {
-    return invalidRoute(errorMessage(error));
+    return { ...route, action: { kind: 'invalid', message: errorMessage(error) } };
   }
 }
 
-export function invalidRoute(message: string): HttpRoute {
-  return {
-    name: '',
-    matches: [],
-    action: { kind: 'invalid', message },
-    request: noOperations,
-    response: noOperations,
-    cors: undefined,
-    fault: undefined,
-  };
+/** A route of which nobody can tell what it matches: it takes what no other route does, to say so. */
+export function unmatchable(message: string): HttpRoute {
+  return { ...emptyRoute, lastResort: true, action: { kind: 'invalid', message } };
 }
+
+const emptyRoute: HttpRoute = {
+  name: '',
+  matches: [],
+  lastResort: false,
+  action: { kind: 'invalid', message: '' },
+  request: noOperations,
+  response: noOperations,
+  cors: undefined,
+  fault: undefined,
+};
 
 /** The route of a service that no VirtualService speaks for. */
 export function defaultRoute(host: string, port: number): HttpRoute {
   const destination = { host, subset: '', port, weight: 1, request: noOperations, response: noOperations };
   return {
-    ...invalidRoute(''),
+    ...emptyRoute,
     name: 'default',
     action: {
       kind: 'forward',

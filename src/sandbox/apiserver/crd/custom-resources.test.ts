@@ -43,7 +43,7 @@ function crd(plural: string, kind: string, { names, version, versions }: Overrid
 
 async function create(server: TestServer, ...args: Parameters<typeof crd>): Promise<void> {
   const { status, body } = await server.send('POST', crds, crd(...args));
-  expect(status, body.message).toBe(201);
+  expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
   await settle();
 }
 

@@ -51,8 +51,7 @@ export function setCondition(crd: JsonObject, condition: DefinitionCondition, no
       : conditions.map((old) => (textAt(old, 'type') === condition.type ? next : old));
 }
 
-/** @returns whether it was there */
-export function removeCondition(crd: JsonObject, type: ConditionType): void {
+function removeCondition(crd: JsonObject, type: ConditionType): void {
   if (findCondition(crd, type) === undefined) return;
   const status = ensureObject(crd, 'status');
   status['conditions'] = objectsAt(status, 'conditions').filter((old) => textAt(old, 'type') !== type);

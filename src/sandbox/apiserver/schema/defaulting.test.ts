@@ -9,7 +9,8 @@ import { structuralSchema, valueLike } from './schemas.test-double.ts';
 
 const objects = fc.tuple(structuralSchema, valueLike).map(([field, value]) => {
   const schema: Schema = { type: 'object', properties: { spec: field } };
-  return { schema, object: { spec: value } as JsonObject };
+  const object: JsonObject = { spec: value };
+  return { schema, object };
 });
 
 function defaulted(schema: Schema, object: JsonObject): JsonObject {

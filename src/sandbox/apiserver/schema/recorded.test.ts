@@ -21,7 +21,7 @@ interface Recording {
 
 /** What the code of k8s.io/apiextensions-apiserver 0.36.2 said about random schemas and values. */
 const recordings = JSON.parse(
-  readFileSync(new URL('testdata/recorded.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('testdata/recorded.generated.json', import.meta.url), 'utf8'),
 ) as Recording[];
 
 function answer({ op, value, old }: Recording, schema: Schema): Json {
@@ -53,8 +53,10 @@ describe.each(['validate', 'structural', 'default', 'listtype', 'embedded'] as c
   test('answers as Kubernetes does', () => {
     for (const recording of ofOp) {
       const { schema } = readSchema(recording.schema, new FieldPath('root'));
-      const expected = Array.isArray(recording.expect) ? [...recording.expect].sort() : recording.expect;
-      expect(answer(recording, schema), JSON.stringify(recording)).toEqual(expected);
+      const expected = Array.isArray(recording.expect)
+        ? recording.expect.map(String).sort()
+        : recording.expect;
+      expect({ ...recording, expect: answer(recording, schema) }).toEqual({ ...recording, expect: expected });
     }
   });
 });

@@ -19,7 +19,7 @@ export const valueLike = fc.letrec<{ value: Json }>((tie) => ({
     fc.array(tie('value'), { maxLength: 3 }),
     fc.dictionary(names, tie('value'), { maxKeys: 3 }),
   ),
-})).value as fc.Arbitrary<Json>;
+})).value;
 
 const restriction: fc.Arbitrary<Schema> = fc.oneof(
   fc.constant({}),
@@ -53,7 +53,7 @@ export const structuralSchema = fc.letrec<{ schema: Schema }>((tie) => ({
       })),
     tie('schema').map((additionalProperties) => ({ type: 'object', additionalProperties })),
     fc
-      .tuple(tie('schema'), fc.constantFrom('atomic', 'set') as fc.Arbitrary<'atomic' | 'set'>)
+      .tuple(tie('schema'), fc.constantFrom<'atomic' | 'set'>('atomic', 'set'))
       .map(([items, listType]) => ({ type: 'array', items, 'x-kubernetes-list-type': listType })),
     fc
       .tuple(
@@ -65,10 +65,32 @@ export const structuralSchema = fc.letrec<{ schema: Schema }>((tie) => ({
 })).schema;
 
 const keywords = fc.constantFrom(
-  ...['type', 'format', 'pattern', 'default', 'enum', 'required', 'properties', 'additionalProperties'],
-  ...['items', 'not', 'allOf', 'anyOf', 'oneOf', 'minimum', 'maxLength', 'multipleOf', 'nullable', '$ref'],
-  ...['x-kubernetes-list-type', 'x-kubernetes-list-map-keys', 'x-kubernetes-validations', 'uniqueItems'],
-  ...['x-kubernetes-int-or-string', 'x-kubernetes-embedded-resource', '__proto__', 'patternProperties'],
+  'type',
+  'format',
+  'pattern',
+  'default',
+  'enum',
+  'required',
+  'properties',
+  'additionalProperties',
+  'items',
+  'not',
+  'allOf',
+  'anyOf',
+  'oneOf',
+  'minimum',
+  'maxLength',
+  'multipleOf',
+  'nullable',
+  '$ref',
+  'x-kubernetes-list-type',
+  'x-kubernetes-list-map-keys',
+  'x-kubernetes-validations',
+  'uniqueItems',
+  'x-kubernetes-int-or-string',
+  'x-kubernetes-embedded-resource',
+  '__proto__',
+  'patternProperties',
 );
 
 /** Anything that could stand where a schema should: right keywords, wrong values, and right ones. */
