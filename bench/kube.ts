@@ -5,6 +5,7 @@ import { silentLog } from '../src/base/log.ts';
 import { systemRandom } from '../src/base/random.ts';
 import { socketClient, type SocketClient } from '../src/base/socket-client.ts';
 import { withoutManagedFields } from '../src/kube/projections.ts';
+import type { KubeObject } from '../src/machinery/object.ts';
 import type { ResourceKind } from '../src/kube/resource-client.ts';
 import { createClient, type RestClient } from '../src/kube/rest-client.ts';
 import { Store } from '../src/kube/store.ts';
@@ -66,9 +67,10 @@ async function gets(client: RestClient, connections: () => Promise<number>): Pro
 }
 
 async function store(client: RestClient): Promise<Measurement[]> {
-  const text = Array.from({ length: objects }, (_, i) => JSON.stringify(pod(i)).length).reduce(
-    (a, b) => a + b,
-  );
+  let text = 0;
+  for (let i = 0; i < objects; i++) {
+    text += JSON.stringify(withoutManagedFields(pod(i) as unknown as KubeObject)).length;
+  }
   const stop = new AbortController();
   const before = await heapUsed();
   const cache = new Store({
@@ -88,7 +90,7 @@ async function store(client: RestClient): Promise<Measurement[]> {
   return [
     { name: 'list and watch of 10,000 pods, until synced', value: took, unit: 's', atMost: 1 },
     { name: 'objects held', value: held, unit: '', atLeast: objects },
-    { name: 'their memory, projected, to their JSON', value: memory / text, unit: '×', atMost: 1.5 },
+    { name: 'their memory to their JSON, both projected', value: memory / text, unit: '×', atMost: 1.5 },
   ];
 }
 

@@ -36,7 +36,7 @@ async function withConnection(use) {
   });
   try {
     const file = join(folder, 'config');
-    writeFileSync(file, await cluster.kubeconfig(), { mode: 0o600 });
+    writeFileSync(file, cluster.kubeconfig(), { mode: 0o600 });
     return await use(['--kubeconfig', file]);
   } finally {
     await cluster.close();

@@ -207,11 +207,13 @@ export function onResponseEnd(response: FetchResponse, done: () => void): FetchR
  * Splits a stream of bytes at newlines and parses each line as JSON.
  *
  * @param maxLineBytes a longer line is an error, not memory
+ * @param parse makes the value of a line
  * @throws FetchError `MalformedBody`
  */
 export async function* parseJsonLines(
   chunks: AsyncIterable<Uint8Array>,
   maxLineBytes = 64 * 1024 * 1024,
+  parse: (line: string) => unknown = parseJsonBody,
 ): AsyncGenerator {
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
@@ -219,7 +221,7 @@ export async function* parseJsonLines(
     let from = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
       pending.push(chunk.subarray(from, end));
-      yield* parseLine(pending);
+      yield* parseLine(pending, parse);
       pending = [];
       pendingBytes = 0;
       from = end + 1;
@@ -231,12 +233,12 @@ export async function* parseJsonLines(
       throw new FetchError('MalformedBody', `a line of the answer is longer than ${maxLineBytes} bytes`);
     }
   }
-  yield* parseLine(pending);
+  yield* parseLine(pending, parse);
 }
 
-function* parseLine(parts: readonly Uint8Array[]): Generator {
+function* parseLine(parts: readonly Uint8Array[], parse: (line: string) => unknown): Generator {
   const text = Buffer.concat(parts).toString('utf8');
-  if (text.trim() !== '') yield parseJsonBody(text);
+  if (text.trim() !== '') yield parse(text);
 }
 
 /** @throws FetchError `MalformedBody` when `text` is not JSON */

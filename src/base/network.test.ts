@@ -458,7 +458,10 @@ test('a WebSocket whose reader leaves while it is paused still takes part in its
   });
   const socket = await network.upgrade(`http://127.0.0.1:${listener.port}/`);
   await realClock().sleep(100);
-  for await (const _ of socket.messages()) break;
+  for await (const message of socket.messages()) {
+    expect(message).toHaveLength(1_000);
+    break;
+  }
   await listener.close();
   await client.close();
 });

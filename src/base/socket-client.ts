@@ -19,6 +19,7 @@ import {
   type UpgradeInit,
   type WebSocketConnection,
 } from './fetch.ts';
+import { SharedStrings } from './shared-strings.ts';
 import { webSocketConnection } from './web-socket.ts';
 
 /** How to prove who is who on a TLS connection. All PEM text. */
@@ -65,8 +66,10 @@ export function socketClient(options: SocketClientOptions = {}): SocketClient {
     connect: { ...tls, timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: probeMs },
   });
   const maxBodyBytes = options.maxBodyBytes ?? 512 * 1024 * 1024;
+  const strings = new SharedStrings();
+  const reading: Reading = { maxBodyBytes, parse: (text) => strings.share(parseJsonBody(text)) };
   return {
-    fetch: (url, init = {}) => send(agent, maxBodyBytes, url, init),
+    fetch: (url, init = {}) => send(agent, reading, url, init),
     upgrade: (url, init = {}) => openWebSocket(tls, url, init),
     close: () => agent.destroy(),
   };
@@ -90,12 +93,13 @@ function nodeTlsOptions(tls: TlsClientOptions): NodeTlsOptions {
   };
 }
 
-async function send(
-  agent: Agent,
-  maxBodyBytes: number,
-  url: string,
-  init: FetchInit,
-): Promise<FetchResponse> {
+/** How to read bodies. */
+interface Reading {
+  readonly maxBodyBytes: number;
+  readonly parse: (text: string) => unknown;
+}
+
+async function send(agent: Agent, reading: Reading, url: string, init: FetchInit): Promise<FetchResponse> {
   const { origin, pathname, search } = new URL(url);
   const body = init.body ?? (init.json === undefined ? null : JSON.stringify(init.json));
   const { promise: aborted, reject } = Promise.withResolvers<never>();
@@ -117,7 +121,7 @@ async function send(
       signal: stop.signal,
     });
     const response = await Promise.race([sent, aborted]);
-    return onResponseEnd(toResponse(response, maxBodyBytes, init.signal), release);
+    return onResponseEnd(toResponse(response, reading, init.signal), release);
   } catch (error) {
     release();
     throw init.signal?.aborted ? abortError(init.signal) : toFetchError(url, error);
@@ -132,7 +136,7 @@ function nodeHeaders(headers: RequestHeaders = {}): Record<string, string | stri
 
 function toResponse(
   response: Dispatcher.ResponseData,
-  maxBodyBytes: number,
+  { maxBodyBytes, parse }: Reading,
   signal: AbortSignal | undefined,
 ): FetchResponse {
   const broken = (error: unknown): Error => {
@@ -159,8 +163,8 @@ function toResponse(
     headers: headersOf(flatHeaders(response.headers)),
     body,
     text,
-    json: async () => parseJsonBody(await text()),
-    jsonLines: () => parseJsonLines(body()),
+    json: async () => parse(await text()),
+    jsonLines: () => parseJsonLines(body(), undefined, parse),
     cancel: () => {
       response.body.once('error', () => {});
       response.body.destroy();

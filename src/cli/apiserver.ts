@@ -43,7 +43,7 @@ export async function runApiserver({ dir, port }: ApiserverOptions): Promise<num
     return 1;
   }
   // Whole or not at all: somebody may be waiting for this file.
-  await writeFile(`${file}.draft`, await cluster.kubeconfig(), { mode: 0o600 });
+  await writeFile(`${file}.draft`, cluster.kubeconfig(), { mode: 0o600 });
   await rename(`${file}.draft`, file);
   console.log(`An empty cluster answers at ${cluster.server ?? ''}. Try:
 

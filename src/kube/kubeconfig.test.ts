@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { InvalidInputError } from '../base/errors.ts';
+import { formatKubeconfig } from './format-kubeconfig.ts';
 import {
   assertSelfContained,
-  formatKubeconfig,
   type Kubeconfig,
   mergeKubeconfigs,
   parseKubeconfig,

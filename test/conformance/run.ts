@@ -29,7 +29,8 @@ export interface ConformanceOptions {
   readonly kubectl?: string | undefined;
 }
 
-interface Group {
+/** kubectl commands that belong together. */
+export interface Group {
   readonly name: string;
   readonly steps: readonly { readonly name?: string; readonly run: string }[];
 }
@@ -102,7 +103,7 @@ async function replayCommands(options: ConformanceOptions, work: string): Promis
   return outcomes;
 }
 
-function stepName(group: Group, step: Group['steps'][number]): string {
+export function stepName(group: Group, step: Group['steps'][number]): string {
   return `${group.name} › ${step.name ?? step.run}`;
 }
 

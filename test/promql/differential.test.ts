@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PromqlExecutionError, PromqlParseError } from '../../src/sandbox/prometheus/promql/errors.ts';
-import { Labels } from '../../src/sandbox/prometheus/promql/labels.ts';
 import { parseExpr } from '../../src/sandbox/prometheus/promql/parse.ts';
 import { defaultQueryOptions, queryInstant } from '../../src/sandbox/prometheus/promql/query.ts';
-import { Tsdb } from '../../src/sandbox/prometheus/tsdb.ts';
+import type { Tsdb } from '../../src/sandbox/prometheus/tsdb.ts';
 import { testData, testQuery } from './generate.ts';
 import { type Answer, askPromtool, promtoolVersion, type TestData, type TestQuery } from './promtool.ts';
+import { load, near } from './test-store.ts';
 
 // PROMQL_SEED and PROMQL_QUERIES widen the search by hand.
 const seed = Number(process.env['PROMQL_SEED'] ?? 2042);
@@ -21,18 +21,6 @@ function missing(found: string | undefined): string | undefined {
   return found.startsWith('2.42.') ? undefined : `promtool is ${found}; the language here is that of 2.42`;
 }
 
-function load({ intervalMs, series }: TestData): Tsdb {
-  const tsdb = new Tsdb();
-  for (const { labels, values } of series) {
-    const stored = tsdb.series(Labels.of(Object.entries(labels)))!;
-    for (const [i, value] of values.entries()) {
-      if (value === 'stale') stored.markStale(i * intervalMs);
-      else if (value !== 'missing') stored.append(i * intervalMs, value);
-    }
-  }
-  return tsdb;
-}
-
 function answer(tsdb: Tsdb, { evaluationMs }: TestData, { expr, timeMs }: TestQuery): Answer {
   try {
     const options = { ...defaultQueryOptions, defaultStepMs: evaluationMs };
@@ -41,14 +29,18 @@ function answer(tsdb: Tsdb, { evaluationMs }: TestData, { expr, timeMs }: TestQu
     if (result.type !== 'vector') return { error: 'rule result is not a vector or scalar' };
     return { values: new Map(result.samples.map(({ labels, value }) => [labels.toString(), value])) };
   } catch (error) {
-    if (error instanceof PromqlExecutionError || error instanceof PromqlParseError) return { error: error.message };
+    if (error instanceof PromqlExecutionError || error instanceof PromqlParseError)
+      return { error: error.message };
     throw error;
   }
 }
 
 /** What differs, or nothing. Texts of errors may name series in another order, so only their beginning counts. */
 function difference(expr: string, ours: Answer, theirs: Answer): string | undefined {
-  const shown = (one: Answer): string => ('error' in one ? `error: ${one.error}` : JSON.stringify([...one.values].map(([labels, value]) => `${labels} ${value}`).sort()));
+  const shown = (one: Answer): string =>
+    'error' in one
+      ? `error: ${one.error}`
+      : JSON.stringify([...one.values].map(([labels, value]) => `${labels} ${value}`).sort());
   const both = `\n  ours   ${shown(ours)}\n  theirs ${shown(theirs)}`;
   if ('error' in ours || 'error' in theirs) {
     if (!('error' in ours && 'error' in theirs)) return both;
@@ -75,11 +67,6 @@ function sorted(values: ReadonlyMap<string, number>): number[] {
 /** Errors of syntax are worded more simply here; those of types and of execution are not. */
 function kindOf(error: string): string {
   return /parse error: unexpected/.test(error) ? 'syntax' : error.slice(0, 40);
-}
-
-function near(a: number, b: number): boolean {
-  if (Object.is(a, b) || a === b) return true;
-  return Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b), 1);
 }
 
 async function differences(data: TestData, queries: readonly TestQuery[]): Promise<string[]> {

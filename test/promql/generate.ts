@@ -32,7 +32,10 @@ const counter = fc
 const gauge = fc.array(
   fc.oneof(
     { weight: 20, arbitrary: fc.integer({ min: -50, max: 50 }).map((n) => n / 4 + 0) },
-    { weight: 5, arbitrary: fc.double({ min: -1e3, max: 1e3, noNaN: true }).map((n) => Number(n.toFixed(3)) + 0) },
+    {
+      weight: 5,
+      arbitrary: fc.double({ min: -1e3, max: 1e3, noNaN: true }).map((n) => Number(n.toFixed(3)) + 0),
+    },
     { weight: 2, arbitrary: fc.constantFrom('missing' as const, 'stale' as const) },
     { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Infinity, -Infinity, 0) },
   ),
@@ -98,7 +101,9 @@ export const testData: fc.Arbitrary<TestData> = fc
 const pick = <T>(...values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
 /** The parts, put together in order. */
 const text = (...parts: readonly (string | fc.Arbitrary<string>)[]): fc.Arbitrary<string> =>
-  fc.tuple(...parts.map((part) => (typeof part === 'string' ? fc.constant(part) : part))).map((list) => list.join(''));
+  fc
+    .tuple(...parts.map((part) => (typeof part === 'string' ? fc.constant(part) : part)))
+    .map((list) => list.join(''));
 
 const duration = pick('15s', '30s', '1m', '90s', '2m', '5m', '7m30s', '1m15s500ms');
 const step = pick('10s', '15s', '30s', '1m', '45s', '');
@@ -126,7 +131,16 @@ const selector = fc.oneof(
       .tuple(pick('c', 'd', 'g', 'h_bucket'), fc.array(matcher, { maxLength: 2 }))
       .map(([name, matchers]) => `${name}{${matchers.join(',')}}`),
   },
-  { weight: 1, arbitrary: pick('{__name__=~"c|d"}', '{__name__=~"d|g", job="web"}', '{job="api"}', 'nothing', '{__name__="g"}') },
+  {
+    weight: 1,
+    arbitrary: pick(
+      '{__name__=~"c|d"}',
+      '{__name__=~"d|g", job="web"}',
+      '{job="api"}',
+      'nothing',
+      '{__name__="g"}',
+    ),
+  },
 );
 const shift = fc.oneof(
   { weight: 10, arbitrary: fc.constant('') },
@@ -147,18 +161,82 @@ const shift = fc.oneof(
 );
 
 const rangeFunction = pick(
-  ...['rate', 'irate', 'increase', 'delta', 'idelta', 'deriv', 'changes', 'resets', 'avg_over_time'],
-  ...['sum_over_time', 'min_over_time', 'max_over_time', 'count_over_time', 'last_over_time'],
-  ...['present_over_time', 'stddev_over_time', 'stdvar_over_time', 'absent_over_time'],
+  'rate',
+  'irate',
+  'increase',
+  'delta',
+  'idelta',
+  'deriv',
+  'changes',
+  'resets',
+  'avg_over_time',
+  'sum_over_time',
+  'min_over_time',
+  'max_over_time',
+  'count_over_time',
+  'last_over_time',
+  'present_over_time',
+  'stddev_over_time',
+  'stdvar_over_time',
+  'absent_over_time',
 );
 const mathFunction = pick(
-  ...['abs', 'ceil', 'floor', 'exp', 'sqrt', 'ln', 'log2', 'log10', 'sgn', 'sin', 'cos', 'tan', 'asin', 'acos'],
-  ...['atan', 'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh', 'deg', 'rad', 'sort', 'sort_desc', 'timestamp'],
-  ...['absent', 'day_of_month', 'day_of_week', 'day_of_year', 'days_in_month', 'hour', 'minute', 'month', 'year'],
-  ...['round'],
+  'abs',
+  'ceil',
+  'floor',
+  'exp',
+  'sqrt',
+  'ln',
+  'log2',
+  'log10',
+  'sgn',
+  'sin',
+  'cos',
+  'tan',
+  'asin',
+  'acos',
+
+  'atan',
+  'sinh',
+  'cosh',
+  'tanh',
+  'asinh',
+  'acosh',
+  'atanh',
+  'deg',
+  'rad',
+  'sort',
+  'sort_desc',
+  'timestamp',
+
+  'absent',
+  'day_of_month',
+  'day_of_week',
+  'day_of_year',
+  'days_in_month',
+  'hour',
+  'minute',
+  'month',
+  'year',
+  'round',
 );
 const plainAggregate = pick('sum', 'min', 'max', 'avg', 'count', 'group', 'stddev', 'stdvar');
-const number = pick('0', '1', '2', '-1', '0.5', '3.25', '1e3', 'Inf', '-Inf', 'NaN', '0x1F', '017', '.5', '100');
+const number = pick(
+  '0',
+  '1',
+  '2',
+  '-1',
+  '0.5',
+  '3.25',
+  '1e3',
+  'Inf',
+  '-Inf',
+  'NaN',
+  '0x1F',
+  '017',
+  '.5',
+  '100',
+);
 const arithmetic = pick('+', '-', '*', '/', '%', '^', 'atan2');
 const comparison = pick('==', '!=', '>', '<', '>=', '<=');
 const setOperator = pick('and', 'or', 'unless');
@@ -173,17 +251,16 @@ const matching = fc.oneof(
       ')',
       fc.oneof(
         { weight: 3, arbitrary: fc.constant('') },
-        { weight: 4, arbitrary: pick(' group_left', ' group_right', ' group_left(version)', ' group_right(version)') },
+        {
+          weight: 4,
+          arbitrary: pick(' group_left', ' group_right', ' group_left(version)', ' group_right(version)'),
+        },
       ),
     ),
   },
 );
 
-interface Grammar {
-  readonly vector: string;
-  readonly scalar: string;
-  readonly matrix: string;
-}
+type Grammar = Readonly<Record<'vector' | 'scalar' | 'matrix', string>>;
 
 const { vector } = fc.letrec<Grammar>((tie) => ({
   matrix: fc.oneof(
@@ -207,34 +284,128 @@ const { vector } = fc.letrec<Grammar>((tie) => ({
     { weight: 1, arbitrary: text('quantile_over_time(', tie('scalar'), ', ', tie('matrix'), ')') },
     { weight: 1, arbitrary: text('predict_linear(', tie('matrix'), ', ', tie('scalar'), ')') },
     { weight: 3, arbitrary: text(mathFunction, '(', tie('vector'), ')') },
-    { weight: 3, arbitrary: text(plainAggregate, pick(' by', ' without'), '(', labelSet, ') (', tie('vector'), ')') },
-    { weight: 2, arbitrary: text(plainAggregate, '(', tie('vector'), ') ', pick('by', 'without'), '(', labelSet, ')') },
+    {
+      weight: 3,
+      arbitrary: text(plainAggregate, pick(' by', ' without'), '(', labelSet, ') (', tie('vector'), ')'),
+    },
+    {
+      weight: 2,
+      arbitrary: text(plainAggregate, '(', tie('vector'), ') ', pick('by', 'without'), '(', labelSet, ')'),
+    },
     { weight: 1, arbitrary: text(plainAggregate, '(', tie('vector'), ')') },
     { weight: 1, arbitrary: text('quantile by(', labelSet, ')(', tie('scalar'), ', ', tie('vector'), ')') },
     { weight: 1, arbitrary: text('count_values by(', labelSet, ')("v", ', text(selector, shift), ')') },
-    { weight: 1, arbitrary: text('histogram_quantile(', pick('0.5', '0.99', '0', '1', '-1', '2'), ', sum by (le, job) (rate(h_bucket[', duration, '])))') },
+    {
+      weight: 1,
+      arbitrary: text(
+        'histogram_quantile(',
+        pick('0.5', '0.99', '0', '1', '-1', '2'),
+        ', sum by (le, job) (rate(h_bucket[',
+        duration,
+        '])))',
+      ),
+    },
     { weight: 1, arbitrary: text('histogram_quantile(0.9, ', tie('vector'), ')') },
     { weight: 1, arbitrary: text('clamp(', tie('vector'), ', ', tie('scalar'), ', ', tie('scalar'), ')') },
-    { weight: 1, arbitrary: text(pick('clamp_min', 'clamp_max', 'round'), '(', tie('vector'), ', ', tie('scalar'), ')') },
-    { weight: 1, arbitrary: text('label_replace(', tie('vector'), ', "', pick('job', 'x', '__name__'), '", "', pick('$1', '${1}-$2', '', 'y$$'), '", "', pick('job', 'instance', 'nope'), '", "', pick('(.*)', '(a).*', '(.):(.)', '', 'web'), '")') },
-    { weight: 1, arbitrary: text('label_join(', tie('vector'), ', "', pick('x', 'job'), '", "-"', pick('', ', "job"', ', "job", "instance"', ', "nope"'), ')') },
+    {
+      weight: 1,
+      arbitrary: text(pick('clamp_min', 'clamp_max', 'round'), '(', tie('vector'), ', ', tie('scalar'), ')'),
+    },
+    {
+      weight: 1,
+      arbitrary: text(
+        'label_replace(',
+        tie('vector'),
+        ', "',
+        pick('job', 'x', '__name__'),
+        '", "',
+        pick('$1', '${1}-$2', '', 'y$$'),
+        '", "',
+        pick('job', 'instance', 'nope'),
+        '", "',
+        pick('(.*)', '(a).*', '(.):(.)', '', 'web'),
+        '")',
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: text(
+        'label_join(',
+        tie('vector'),
+        ', "',
+        pick('x', 'job'),
+        '", "-"',
+        pick('', ', "job"', ', "job", "instance"', ', "nope"'),
+        ')',
+      ),
+    },
     { weight: 1, arbitrary: text('vector(', tie('scalar'), ')') },
     { weight: 1, arbitrary: text('-', tie('vector')) },
     { weight: 1, arbitrary: text('(', tie('vector'), ')') },
     { weight: 3, arbitrary: text(tie('vector'), ' ', arithmetic, matching, ' ', tie('vector')) },
-    { weight: 2, arbitrary: text(tie('vector'), ' ', comparison, pick('', ' bool'), matching, ' ', tie('vector')) },
-    { weight: 2, arbitrary: text(tie('vector'), ' ', setOperator, pick('', ' on(job)', ' ignoring(code)', ' on()'), ' ', tie('vector')) },
-    { weight: 2, arbitrary: text(tie('vector'), ' ', fc.oneof(arithmetic, text(comparison, pick('', ' bool'))), ' ', tie('scalar')) },
-    { weight: 2, arbitrary: text(tie('scalar'), ' ', fc.oneof(arithmetic, text(comparison, pick('', ' bool'))), ' ', tie('vector')) },
+    {
+      weight: 2,
+      arbitrary: text(tie('vector'), ' ', comparison, pick('', ' bool'), matching, ' ', tie('vector')),
+    },
+    {
+      weight: 2,
+      arbitrary: text(
+        tie('vector'),
+        ' ',
+        setOperator,
+        pick('', ' on(job)', ' ignoring(code)', ' on()'),
+        ' ',
+        tie('vector'),
+      ),
+    },
+    {
+      weight: 2,
+      arbitrary: text(
+        tie('vector'),
+        ' ',
+        fc.oneof(arithmetic, text(comparison, pick('', ' bool'))),
+        ' ',
+        tie('scalar'),
+      ),
+    },
+    {
+      weight: 2,
+      arbitrary: text(
+        tie('scalar'),
+        ' ',
+        fc.oneof(arithmetic, text(comparison, pick('', ' bool'))),
+        ' ',
+        tie('vector'),
+      ),
+    },
   ),
 }));
 
 /** Which of several equal series stay is decided by their order, which promtool leaves to chance: see the comparison. */
-const ranked = text(pick('topk', 'bottomk'), ' by(', labelSet, ')(', pick('1', '2', '3', '0', '-1'), ', ', vector, ')');
+const ranked = text(
+  pick('topk', 'bottomk'),
+  ' by(',
+  labelSet,
+  ')(',
+  pick('1', '2', '3', '0', '-1'),
+  ', ',
+  vector,
+  ')',
+);
+
+/**
+ * Left out: remainders of powers, in which the last bit of a power (where Go and JavaScript may differ) becomes the
+ * first; and predict_linear under `@`, whose window moves along in Prometheus 2.42 when it is evaluated at several
+ * moments, against its documentation.
+ */
+function comparable(expr: string): boolean {
+  if (expr.includes('%') && /\^|exp|sinh|cosh|tan/.test(expr)) return false;
+  return !(expr.includes('predict_linear') && expr.includes('@'));
+}
 
 /** Queries at moments on and off the grid of the samples, in and after their time. */
 export const testQuery: fc.Arbitrary<TestQuery> = fc.record({
-  expr: fc.oneof({ weight: 20, arbitrary: vector }, { weight: 1, arbitrary: ranked }),
+  expr: fc.oneof({ weight: 20, arbitrary: vector }, { weight: 1, arbitrary: ranked }).filter(comparable),
   timeMs: fc.oneof(
     { weight: 3, arbitrary: fc.integer({ min: 1, max: length }).map((n) => n * intervalMs) },
     { weight: 2, arbitrary: fc.integer({ min: 0, max: length * intervalMs }) },

@@ -28,7 +28,10 @@ export type Answer = { readonly values: ReadonlyMap<string, number> } | { readon
 /** The version of the promtool on this machine, or undefined. */
 export function promtoolVersion(): string | undefined {
   try {
-    const output = execFileSync('promtool', ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    const output = execFileSync('promtool', ['--version'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     return /version (\d+\.\d+\.\d+)/.exec(output)?.[1];
   } catch {
     return undefined;
@@ -53,7 +56,10 @@ export async function askPromtool(data: TestData, queries: readonly TestQuery[])
 function testFile({ intervalMs, evaluationMs, series }: TestData, queries: readonly TestQuery[]): string {
   const length = Math.max(0, ...series.map(({ values }) => values.length));
   // All samples up to the last query are loaded: this one makes it see all there are.
-  const end = { expr: 'vector(0) == 1', timeMs: Math.ceil((length * intervalMs) / evaluationMs) * evaluationMs };
+  const end = {
+    expr: 'vector(0) == 1',
+    timeMs: Math.ceil((length * intervalMs) / evaluationMs) * evaluationMs,
+  };
   return stringify({
     evaluation_interval: `${evaluationMs}ms`,
     tests: [
@@ -65,9 +71,10 @@ function testFile({ intervalMs, evaluationMs, series }: TestData, queries: reado
             .join(',')}}`,
           values: values.map(seriesValue).join(' '),
         })),
-        promql_expr_test: [...queries.map(({ expr, timeMs }, i) => ({ expr: `${expr} # ${i}`, timeMs })), end].map(
-          ({ expr, timeMs }) => ({ expr, eval_time: `${timeMs}ms` }),
-        ),
+        promql_expr_test: [
+          ...queries.map(({ expr, timeMs }, i) => ({ expr: `${expr} # ${i}`, timeMs })),
+          end,
+        ].map(({ expr, timeMs }) => ({ expr, eval_time: `${timeMs}ms` })),
       },
     ],
   });
@@ -81,7 +88,7 @@ function seriesValue(value: number | 'missing' | 'stale'): string {
 
 function run(file: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile('promtool', ['test', 'rules', file], { maxBuffer: 2 ** 30 }, (error, stdout, stderr) => {
+    execFile('promtool', ['test', 'rules', file], { maxBuffer: 2 ** 30 }, (error, _, stderr) => {
       if (error !== null && !stderr.includes('FAILED:')) reject(error);
       else resolve(stderr);
     });
@@ -90,7 +97,8 @@ function run(file: string): Promise<string> {
 
 function readAnswers(output: string, count: number): Answer[] {
   const answers: Answer[] = Array.from({ length: count }, () => ({ values: new Map() }));
-  const failure = / {4}expr: "(?:[^"\\]|\\.)* # (\d+)", time: \w+,(?: err: (.*)|\n {8}exp: nil\n {8}got: (.*))/g;
+  const failure =
+    / {4}expr: "(?:[^"\\]|\\.)* # (\d+)", time: \w+,(?: err: (.*)|\n {8}exp: nil\n {8}got: (.*))/g;
   for (const [, index, error, got] of output.matchAll(failure)) {
     answers[Number(index)] = error === undefined ? { values: readSamples(got ?? '') } : { error };
   }

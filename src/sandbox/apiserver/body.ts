@@ -36,7 +36,7 @@ export interface Body {
 
 export type BodyFormat = 'json' | 'yaml' | 'protobuf';
 
-export type DecodeProtobuf = (bytes: Uint8Array) => JsonObject;
+export type DecodeProtobuf = (bytes: Uint8Array) => JsonObject | Promise<JsonObject>;
 
 /**
  * The format that `content-type` announces; JSON when there is none.
@@ -87,7 +87,7 @@ export async function readBody(
   if (bytes.length === 0) return undefined;
   if (format === 'protobuf') {
     if (decodeProtobuf === undefined) throw unsupportedMediaTypeError(acceptedBodies.slice(0, 2));
-    return fromProtobuf(bytes, decodeProtobuf);
+    return await fromProtobuf(bytes, decodeProtobuf);
   }
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   // JSON is YAML, and nearly all YAML bodies are JSON: clients send apply patches so.
@@ -162,10 +162,10 @@ function fromYaml(text: string): Body {
   return { value, strictProblems: () => [], yamlProblem: duplicate };
 }
 
-function fromProtobuf(bytes: Uint8Array, decode: DecodeProtobuf): Body {
+async function fromProtobuf(bytes: Uint8Array, decode: DecodeProtobuf): Promise<Body> {
   let value: JsonObject;
   try {
-    value = decode(bytes);
+    value = await decode(bytes);
   } catch (error) {
     throw new BodyError(errorMessage(error), Buffer.from(bytes.subarray(0, 30)).toString('hex'));
   }

@@ -5,6 +5,7 @@ import { MemoryNetwork } from '../../base/memory-network.ts';
 import type { HttpRequest, Listener, Network, Server, UpgradeReply } from '../../base/network.ts';
 import type { Random } from '../../base/random.ts';
 import { listenSocket } from '../../base/socket-network.ts';
+import { formatKubeconfig } from '../../kube/format-kubeconfig.ts';
 import { createClient, type RestClient } from '../../kube/rest-client.ts';
 import type { JsonObject } from '../../machinery/json.ts';
 import type { CertificateAuthority } from './access/certificates.ts';
@@ -31,7 +32,6 @@ import { OpenApi } from './openapi/openapi.ts';
 import { podBindingRoute } from './pod-binding.ts';
 import { PodConnections } from './pod-connections.ts';
 import type { PodRuntime } from './pod-runtime.ts';
-import { decodeProtobuf } from './protobuf/decode.ts';
 import { Registry } from './registry.ts';
 import { RequestError } from './request-error.ts';
 import { parseRequestInfo } from './request-info.ts';
@@ -82,7 +82,7 @@ export interface Cluster {
    * A kubeconfig for an administrator, with a new client certificate.
    * @throws Error for a cluster that does not listen
    */
-  kubeconfig(): Promise<string>;
+  kubeconfig(): string;
   /** Ends watches, connections and the work in the background. */
   close(): Promise<void>;
 }
@@ -175,6 +175,11 @@ function createCore({ clock, random, log, pods }: ClusterOptions, authority: Cer
   const roles = new RoleBasedAccess(storage);
   const definitions = [...builtInKinds, customResourceDefinitions, ...reviewDefinitions()];
   const registry = new Registry(definitions.map((definition) => withoutEscalation(definition, roles)));
+  // Only some programs send protobuf: its decoder is loaded with the first such body.
+  const decodeProtobuf = async (bytes: Uint8Array): Promise<JsonObject> => {
+    const protobuf = await clock.external(import('./protobuf/decode.ts'));
+    return protobuf.decodeProtobuf(bytes);
+  };
   const api: ApiServer = { registry, storage, clock, random, log, transform, decodeProtobuf };
   const tokens = new ServiceAccountTokens(clock, random.stream('tokens'), storage);
   const gate = new Gate(tokens, roles);
@@ -266,9 +271,8 @@ function connectInProcess(server: Server, identity: Identity): Network {
   return network.host('127.0.0.1');
 }
 
-async function kubeconfig(authority: CertificateAuthority, server: string | undefined): Promise<string> {
+function kubeconfig(authority: CertificateAuthority, server: string | undefined): string {
   if (server === undefined) throw new Error('the cluster does not listen: start it with `listen`');
-  const { formatKubeconfig } = await import('../../kube/kubeconfig.ts');
   const client = authority.issueClient({ commonName: 'admin', organizations: ['system:masters'] });
   return formatKubeconfig([{ name: 'viridian', server, ca: authority.certificate, ...client }]);
 }

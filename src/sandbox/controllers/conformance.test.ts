@@ -33,7 +33,7 @@ beforeAll(async () => {
   const seams = { clock: realClock(), random: seededRandom('conformance'), log };
   cluster = await startCluster({ ...seams, listen: {} });
   controllers = startControllers({ ...seams, client: cluster.client() });
-  const config = parse(await cluster.kubeconfig()) as {
+  const config = parse(cluster.kubeconfig()) as {
     clusters: { cluster: Record<string, string> }[];
     users: { user: Record<string, string> }[];
   };

@@ -6,12 +6,13 @@ import { Controller, type Reconcile } from '../../kube/controller.ts';
 import type { KubeEvent } from '../../kube/event-correlator.ts';
 import { EventRecorder, eventKind } from '../../kube/event-recorder.ts';
 import { type Lease, leaseKind } from '../../kube/leader-election.ts';
-import type { Metrics } from '../../kube/metrics.ts';
+
 import type { Client, ResourceKind } from '../../kube/resource-client.ts';
 import type { Source } from '../../kube/sources.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { controllerOf } from '../../machinery/owner-references.ts';
 import type { Autoscaler } from './autoscaler/autoscaler.ts';
+import type { PodUsage } from './autoscaler/recommend.ts';
 import { Cached } from './cached.ts';
 import * as kinds from './kinds.ts';
 
@@ -20,7 +21,8 @@ export interface ContextOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly metrics?: Metrics | undefined;
+  /** What pods use, for the autoscalers; default: nobody measures it. */
+  readonly metrics?: PodUsage | undefined;
 }
 
 /** The name of the index of objects by the uid of their controller; those without one are under {@link orphans}. */
@@ -95,9 +97,10 @@ export class ControllerContext {
   recorder(component: string): EventRecorder {
     const existing = this.#recorders.get(component);
     if (existing !== undefined) return existing;
-    const { client, random, ...seams } = this.options;
+    const { client, clock, log, random } = this.options;
     const recorder = new EventRecorder({
-      ...seams,
+      clock,
+      log,
       random: random.stream(`events/${component}`),
       client: client.resource<KubeEvent>(eventKind),
       component,
@@ -113,9 +116,10 @@ export class ControllerContext {
 
   /** A controller over the shared caches. An object that goes while it is worked on is no error. */
   controller(name: string, sources: readonly Source[], reconcile: Reconcile): Controller {
-    const { random, ...seams } = this.options;
+    const { clock, log, random } = this.options;
     return new Controller({
-      ...seams,
+      clock,
+      log,
       random: random.stream(`controller/${name}`),
       name,
       sources,

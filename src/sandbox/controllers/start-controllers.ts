@@ -2,7 +2,9 @@ import type { Client } from '../../kube/resource-client.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
-import type { Metrics } from '../../kube/metrics.ts';
+
+import type { PodUsage } from './autoscaler/recommend.ts';
+import { createAutoscalerController } from './autoscaler/autoscaler-controller.ts';
 import { ControllerContext } from './context.ts';
 import { createDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
@@ -15,7 +17,8 @@ export interface ControllersOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly metrics?: Metrics | undefined;
+  /** What pods use, for the autoscalers; default: nobody measures it. */
+  readonly metrics?: PodUsage | undefined;
 }
 
 export interface Controllers {
@@ -28,6 +31,7 @@ const controllers = [
   createReplicaSetController,
   createDaemonSetController,
   createEndpointSliceController,
+  createAutoscalerController,
   createScheduler,
 ];
 

@@ -12,7 +12,8 @@ export interface RequestRecord {
   readonly grpcStatus: string;
   /** As Envoy abbreviates them, joined by commas; `-`: none. */
   readonly flags: string;
-  readonly security: 'unknown' | 'none' | 'mutual_tls';
+  /** Both sides are in the mesh, so that each has proved who it is. */
+  readonly mutual: boolean;
   readonly durationMs: number;
   readonly requestBytes: number;
   readonly responseBytes: number;
@@ -57,8 +58,8 @@ export class MeshMetrics {
   }
 
   record(record: RequestRecord): void {
-    const { reporter, source, destination, service, code, flags, security, protocol, grpcStatus } = record;
-    const key = `${reporter}\t${source?.id ?? ''}\t${destination?.id ?? ''}\t${service.host}\t${service.name}\t${code}\t${flags}\t${security}\t${protocol}\t${grpcStatus}`;
+    const { reporter, source, destination, service, code, flags, mutual, protocol, grpcStatus } = record;
+    const key = `${reporter}\t${source?.id ?? ''}\t${destination?.id ?? ''}\t${service.host}\t${service.name}\t${code}\t${flags}\t${mutual}\t${protocol}\t${grpcStatus}`;
     let series = this.#series.get(key);
     if (series === undefined) {
       if (this.#series.size >= maxSeries) return;
@@ -109,12 +110,13 @@ function renderHistogram(lines: string[], name: string, series: Series, histogra
 }
 
 function labelText(record: RequestRecord, clusterId: string): string {
-  const { source, destination, service } = record;
-  // Without mutual TLS nobody has proved who they are.
+  const { reporter, source, destination, service, mutual } = record;
   const principal = (workload: Workload | undefined): string =>
-    workload === undefined || record.security === 'none' ? 'unknown' : workload.principal;
+    workload === undefined || !mutual ? 'unknown' : workload.principal;
+  // The calling side leaves it to the called one to know this.
+  const security = reporter === 'source' ? 'unknown' : mutual ? 'mutual_tls' : 'none';
   const labels: [string, string][] = [
-    ['reporter', record.reporter],
+    ['reporter', reporter],
     ...workloadLabels('source', source, principal(source), clusterId),
     ...workloadLabels('destination', destination, principal(destination), clusterId),
     ['destination_service', service.host],
@@ -124,7 +126,7 @@ function labelText(record: RequestRecord, clusterId: string): string {
     ['response_code', String(record.code)],
     ['grpc_response_status', record.grpcStatus],
     ['response_flags', record.flags],
-    ['connection_security_policy', record.security],
+    ['connection_security_policy', security],
   ];
   return labels.map(([name, value]) => `${name}="${escape(value)}"`).join(',');
 }

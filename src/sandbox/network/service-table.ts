@@ -198,10 +198,8 @@ function serviceRecord(
 function serviceAddresses(object: KubeObject, clusterIp: string | undefined): string[] {
   const { spec, status } = asJson(object);
   const balancer = isObject(status) ? own(status, 'loadBalancer') : undefined;
-  const ingress = objectsAt(balancer, 'ingress').map((entry) => textAt(entry, 'ip'));
-  return [clusterIp, ...textsAt(spec, 'externalIPs'), ...ingress].filter(
-    (address) => address !== undefined && address !== '',
-  );
+  const ingress = objectsAt(balancer, 'ingress').map((entry) => textAt(entry, 'ip') ?? '');
+  return [clusterIp ?? '', ...textsAt(spec, 'externalIPs'), ...ingress].filter((address) => address !== '');
 }
 
 function servicePort(

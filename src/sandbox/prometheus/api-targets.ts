@@ -22,7 +22,7 @@ function targetOf(status: TargetStatus, { intervalMs, timeoutMs }: Targets): unk
   const { target, labels } = status;
   return {
     discoveredLabels: target.discoveredLabels ?? {},
-    labels,
+    labels: labels.toJSON(),
     scrapePool: labels.get('job'),
     scrapeUrl: target.url,
     globalUrl: target.url,

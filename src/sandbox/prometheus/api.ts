@@ -146,20 +146,23 @@ function instantData(result: InstantResult, timeMs: number): unknown {
     case 'vector':
       return {
         resultType: 'vector',
-        result: result.samples.map(({ labels, value }) => ({ metric: labels, value: point(timeMs, value) })),
+        result: result.samples.map(({ labels, value }) => ({
+          metric: labels.toJSON(),
+          value: point(timeMs, value),
+        })),
       };
     case 'matrix':
       return matrixData(result.series);
     case 'scalar':
       return { resultType: 'scalar', result: point(timeMs, result.value) };
-    case 'string':
+    default:
       return { resultType: 'string', result: [timeMs / 1000, result.value] };
   }
 }
 
 function matrixData(list: readonly PointSeries[]): unknown {
   const result = list.map(({ labels, points }) => ({
-    metric: labels,
+    metric: labels.toJSON(),
     values: points.times.map((timeMs, i) => point(timeMs, points.values[i] ?? Number.NaN)),
   }));
   return { resultType: 'matrix', result };
@@ -183,7 +186,10 @@ function selected({ tsdb }: ApiOptions, params: Params, prefix: string): Set<Ser
 function series(options: ApiOptions, params: Params): unknown {
   if (params.text('match[]') === '') throw new BadDataError('no match[] parameter provided');
   const found = selected(options, params, 'invalid parameter "match[]": ');
-  return [...found].map(({ labels }) => labels).sort(compareLabels);
+  return [...found]
+    .map(({ labels }) => labels)
+    .sort(compareLabels)
+    .map((labels) => labels.toJSON());
 }
 
 function labelNames(options: ApiOptions, params: Params): unknown {

@@ -138,7 +138,7 @@ export class Tsdb implements Queryable {
       found = i === 0 ? matching : matching.intersection(new Set(found));
     }
     return [...found]
-      .filter(({ labels }) => permissive.every(({ name, matches }) => matches(labels.get(name))))
+      .filter(({ labels }) => permissive.every((matcher) => matcher.matches(labels.get(matcher.name))))
       .sort((a, b) => a.id - b.id);
   }
 
@@ -151,13 +151,13 @@ export class Tsdb implements Queryable {
   }
 
   /** The series that have the label and whose value matches. */
-  #matching({ name, operator, value, matches }: Matcher): Set<Series> {
-    const byValue = this.#index.get(name);
+  #matching(matcher: Matcher): Set<Series> {
+    const byValue = this.#index.get(matcher.name);
     if (byValue === undefined) return new Set();
-    if (operator === '=') return byValue.get(value) ?? new Set();
+    if (matcher.operator === '=') return byValue.get(matcher.value) ?? new Set();
     const found = new Set<Series>();
     for (const [known, series] of byValue) {
-      if (matches(known)) for (const one of series) found.add(one);
+      if (matcher.matches(known)) for (const one of series) found.add(one);
     }
     return found;
   }

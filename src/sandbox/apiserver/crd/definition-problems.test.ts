@@ -99,3 +99,15 @@ test('no schema breaks it', () => {
     }),
   );
 });
+
+test('many defaults together cost no more time than one', { timeout: 20_000 }, () => {
+  const values = Array.from({ length: 3_000 }, (_, i) => i);
+  const list = { type: 'array', items: { type: 'integer', enum: values }, default: values.toReversed() };
+  const properties = Object.fromEntries(values.slice(0, 100).map((i) => [`f${i}`, list]));
+
+  const { problems } = create(
+    crdWith({ type: 'object', properties: { spec: { type: 'object', properties } } }),
+  );
+
+  expect(problems.map(({ detail }) => detail)).toContainEqual(expect.stringContaining('takes too long'));
+});

@@ -5,6 +5,7 @@ import type { Schema } from '../../../machinery/schema.ts';
 import { embeddedResourceProblems } from './embedded-resources.ts';
 import { unknownFields } from './prune.ts';
 import { ruleProblems } from './rules.ts';
+import { Steps } from './steps.ts';
 import { validateValue } from './validate.ts';
 
 /**
@@ -14,22 +15,22 @@ import { validateValue } from './validate.ts';
  */
 export function defaultsProblems(schema: Schema, path: FieldPath): FieldError[] {
   const problems: FieldError[] = [];
-  walk(schema, path, problems);
+  walk(schema, path, new Steps(), problems);
   return problems;
 }
 
-function walk(schema: Schema, path: FieldPath, problems: FieldError[]): void {
+function walk(schema: Schema, path: FieldPath, steps: Steps, problems: FieldError[]): void {
   if (schema.default !== undefined) {
-    problems.push(...defaultProblems(schema, schema.default, path.child('default')));
+    problems.push(...defaultProblems(schema, schema.default, path.child('default'), steps));
   }
   // Not below additionalProperties: defaults have no place there.
-  if (schema.items !== undefined) walk(schema.items, path.child('items'), problems);
+  if (schema.items !== undefined) walk(schema.items, path.child('items'), steps, problems);
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    walk(property, path.child('properties').key(name), problems);
+    walk(property, path.child('properties').key(name), steps, problems);
   }
 }
 
-function defaultProblems(schema: Schema, value: Json, path: FieldPath): FieldError[] {
+function defaultProblems(schema: Schema, value: Json, path: FieldPath, steps: Steps): FieldError[] {
   const at = path.toString();
   // The checks want an object with the value as its field.
   const whole: Schema = { type: 'object', properties: { value: schema } };
@@ -38,7 +39,7 @@ function defaultProblems(schema: Schema, value: Json, path: FieldPath): FieldErr
   if (hasUnknown(whole, object)) problems.push(invalidValue(path, value, 'must not have unknown fields'));
   const checks = [
     () => below(at, embeddedResourceProblems(whole, object)),
-    () => validateValue(schema, value, { path: at }),
+    () => validateValue(schema, value, { path: at, steps }),
     () => below(at, ruleProblems(whole, object, object)),
     () => below(at, ruleProblems(whole, object, undefined)),
   ];

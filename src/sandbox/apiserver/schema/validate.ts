@@ -28,6 +28,8 @@ export interface ValidateOptions {
   readonly path?: string | undefined;
   /** The value before an update: what was wrong already and did not change is not reported. */
   readonly old?: Json | undefined;
+  /** What it may cost, where several values share one budget. */
+  readonly steps?: Steps | undefined;
 }
 
 /**
@@ -37,8 +39,8 @@ export interface ValidateOptions {
  * Source: kube-openapi pkg/validation/validate, and apiextensions-apiserver pkg/apiserver/validation.
  */
 export function validateValue(schema: Schema, value: Json, options: ValidateOptions = {}): FieldError[] {
-  const { path = '', old } = options;
-  const validation = new Validation(path);
+  const { path = '', old, steps = new Steps() } = options;
+  const validation = new Validation(path, steps);
   let problems: Problem[];
   try {
     const result = validation.node(
@@ -76,10 +78,11 @@ interface Place {
 
 class Validation {
   readonly #prefix: string;
-  readonly #steps = new Steps();
+  readonly #steps: Steps;
 
-  constructor(prefix: string) {
+  constructor(prefix: string, steps: Steps) {
     this.#prefix = prefix;
+    this.#steps = steps;
   }
 
   /** One value with its schema; with `correlation`, minus what an update does not make worse. */
@@ -264,10 +267,10 @@ class Validation {
     if (value !== null) result.matches += 1;
     const allowed = schema.enum;
     if (allowed === undefined) return;
-    this.#steps.take(allowed.length / 16);
-    if (value !== null && allowed.some((item) => jsonEqual(item, value))) return;
+    this.#steps.take(allowed.length / 8);
+    if (value !== null && isOneOf(allowed, value)) return;
     // The message lists them all.
-    this.#steps.take(allowed.length * 4);
+    this.#steps.take(allowed.length * 16);
     const texts = allowed.map((item) => (typeof item === 'string' ? item : goJson(item)));
     const message = `should be one of [${allowed.map(goText).join(' ')}]`;
     this.#add(result, place, message, (field) => unsupportedValue(field, value, texts));
@@ -350,6 +353,10 @@ function merge(into: Result, result: Result | undefined): void {
   if (result === undefined) return;
   into.matches += result.matches;
   for (const problem of result.problems) into.problems.push(problem);
+}
+
+function isOneOf(allowed: readonly Json[], value: Json): boolean {
+  return typeof value === 'object' ? allowed.some((item) => jsonEqual(item, value)) : allowed.includes(value);
 }
 
 /** Code points, as Go counts them. */

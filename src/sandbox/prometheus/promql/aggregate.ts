@@ -1,7 +1,7 @@
 import type { Aggregate, AggregateOperator } from './ast.ts';
 import { PromqlExecutionError } from './errors.ts';
 import { formatDecimal, formatValue } from './go-values.ts';
-import { isLabelName, Labels, metricNameLabel } from './labels.ts';
+import { isLabelName, type Labels, metricNameLabel } from './labels.ts';
 import { quantile } from './quantile.ts';
 import type { Sample } from './series.ts';
 import { topK } from './top-k.ts';
@@ -100,7 +100,7 @@ function reduce(
       return variance(samples);
     case 'stddev':
       return Math.sqrt(variance(samples));
-    case 'quantile':
+    default:
       return quantile(
         parameter,
         samples.map(({ value }) => value),

@@ -15,7 +15,7 @@ export function calculate(operator: ArithmeticOperator, a: number, b: number): n
       return a % b;
     case '^':
       return power(a, b);
-    case 'atan2':
+    default:
       return Math.atan2(a, b);
   }
 }
@@ -38,7 +38,7 @@ export function compare(operator: ComparisonOperator, a: number, b: number): boo
       return a < b;
     case '>=':
       return a >= b;
-    case '<=':
+    default:
       return a <= b;
   }
 }

@@ -150,7 +150,7 @@ export function typeOf(expr: Expr): ValueType {
     case 'unary':
     case 'paren':
       return typeOf(expr.expr);
-    case 'binary':
+    default:
       return typeOf(expr.left) === 'scalar' && typeOf(expr.right) === 'scalar' ? 'scalar' : 'vector';
   }
 }

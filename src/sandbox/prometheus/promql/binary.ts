@@ -8,7 +8,7 @@ import {
   type Matching,
 } from './ast.ts';
 import { PromqlExecutionError } from './errors.ts';
-import { Labels, metricNameLabel } from './labels.ts';
+import { type Labels, metricNameLabel } from './labels.ts';
 import type { Sample } from './series.ts';
 
 /** Which series go together: equal for samples that match. */
@@ -126,8 +126,8 @@ function uniqueByMatch(side: readonly Sample[], signature: Signature, name: stri
     const twin = byMatch.get(group.key);
     if (twin !== undefined) {
       throw new PromqlExecutionError(
-        `found duplicate series for the match group ${group} on the ${name} hand-side of the operation: ` +
-          `[${sample.labels}, ${twin.labels}];many-to-many matching not allowed: ` +
+        `found duplicate series for the match group ${group.toString()} on the ${name} hand-side of the operation: ` +
+          `[${sample.labels.toString()}, ${twin.labels.toString()}];many-to-many matching not allowed: ` +
           'matching labels must be unique on one side',
       );
     }

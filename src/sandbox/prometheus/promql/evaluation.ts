@@ -147,7 +147,7 @@ export class Evaluation {
         return this.#startMs - offsetMs;
       case 'end':
         return this.#endMs - offsetMs;
-      case undefined:
+      default:
         return atMs - offsetMs;
     }
   }
@@ -228,15 +228,16 @@ export class Evaluation {
 
   #binary(expr: Binary, atMs: number): readonly Sample[] {
     const { operator, bool, matching, left, right } = expr;
-    const scalarLeft = typeOf(left) === 'scalar';
     if (isSetOperator(operator)) {
       const signature = this.derive(expr, () => (labels) => matchLabels(labels, matching));
       return setBinary(operator, this.vector(left, atMs), this.vector(right, atMs), signature);
     }
-    if (scalarLeft || typeOf(right) === 'scalar') {
-      const [vector, scalar] = scalarLeft ? [right, left] : [left, right];
-      const samples = this.vector(vector, atMs);
-      return vectorScalarBinary(operator, bool, samples, this.scalar(scalar, atMs), scalarLeft);
+    if (typeOf(left) === 'scalar') {
+      const scalar = this.scalar(left, atMs);
+      return vectorScalarBinary(operator, bool, this.vector(right, atMs), scalar, true);
+    }
+    if (typeOf(right) === 'scalar') {
+      return vectorScalarBinary(operator, bool, this.vector(left, atMs), this.scalar(right, atMs), false);
     }
     const signature = this.derive(expr, () => (labels) => matchLabels(labels, matching));
     const operation = { operator, bool, matching };
@@ -285,12 +286,13 @@ export class Evaluation {
     const compute = rangeFunctions.get(signature.name);
     if (range === undefined) throw new PromqlExecutionError(`${signature.name} without a range`);
     if (compute === undefined) return callVector(this, call, atMs);
+    const ranges = this.matrix(range, atMs);
     const other = args[1 - rangeIndex];
     const parameter = other === undefined ? Number.NaN : this.scalar(other, atMs);
     // It acts like an offset: the values keep their name.
     const keepsName = signature.name === 'last_over_time';
     const result: Sample[] = [];
-    for (const series of this.matrix(range, atMs)) {
+    for (const series of ranges) {
       const value = compute({ ...series, atMs }, parameter);
       if (value === undefined) continue;
       const labels = keepsName ? series.labels : series.labels.withoutMetricName();

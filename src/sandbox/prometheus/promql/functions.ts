@@ -54,20 +54,20 @@ function callNamed(evaluator: Evaluator, call: Call, first: Expr, atMs: number):
     case 'absent_over_time':
       return evaluator.matrix(first, atMs).length > 0 ? [] : [{ labels: absentLabels(first), value: 1 }];
     case 'clamp': {
-      const [low, high] = [scalar(second, 0), scalar(third, 0)];
-      return high < low ? [] : mapped(vector(), (value) => maximum(low, minimum(high, value)));
+      const [samples, low, high] = [vector(), scalar(second, 0), scalar(third, 0)];
+      return high < low ? [] : mapped(samples, (value) => maximum(low, minimum(high, value)));
     }
     case 'clamp_min': {
-      const low = scalar(second, 0);
-      return mapped(vector(), (value) => maximum(low, value));
+      const [samples, low] = [vector(), scalar(second, 0)];
+      return mapped(samples, (value) => maximum(low, value));
     }
     case 'clamp_max': {
-      const high = scalar(second, 0);
-      return mapped(vector(), (value) => minimum(high, value));
+      const [samples, high] = [vector(), scalar(second, 0)];
+      return mapped(samples, (value) => minimum(high, value));
     }
     case 'round': {
-      const inverse = 1 / scalar(second, 1);
-      return mapped(vector(), (value) => Math.floor(value * inverse + 0.5) / inverse);
+      const [samples, inverse] = [vector(), 1 / scalar(second, 1)];
+      return mapped(samples, (value) => Math.floor(value * inverse + 0.5) / inverse);
     }
     case 'sort':
       return vector().toSorted((a, b) => nanLast(a.value, b.value, 1));

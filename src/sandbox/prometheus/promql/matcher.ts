@@ -30,7 +30,7 @@ function predicate(operator: MatchOperator, value: string): (text: string) => bo
       return (text) => text !== value;
     case '=~':
       return patternPredicate(value);
-    case '!~': {
+    default: {
       const matches = patternPredicate(value);
       return (text) => !matches(text);
     }

@@ -1,6 +1,6 @@
 import { PromqlExecutionError } from './errors.ts';
 import { parseFloatText } from './go-values.ts';
-import { bucketLabel, Labels, metricNameLabel } from './labels.ts';
+import { bucketLabel, type Labels, metricNameLabel } from './labels.ts';
 import type { Sample } from './series.ts';
 
 /** The φ-quantile of values, between two of them by linear interpolation. */

@@ -39,7 +39,7 @@ export function queryInstant(
       return { type, value: evaluation.scalar(expr, timeMs) };
     case 'matrix':
       return { type, series: evaluation.matrix(expr, timeMs) };
-    case 'string':
+    default:
       return { type, value: stringValue(expr) };
   }
 }
