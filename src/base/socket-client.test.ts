@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
+import { createSecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createCertificateAuthority } from '../sandbox/apiserver/access/certificates.ts';
 import { realClock } from './clock.ts';
 import { jsonResponse } from './fetch.ts';
@@ -52,57 +52,33 @@ describe('over TLS', () => {
   });
 });
 
-describe('over HTTP/2', () => {
-  const sessions: Http2Session[] = [];
-  const http2: Http2SecureServer = createSecureServer({ cert: server.cert, key: server.key });
-  http2.on('session', (session) => sessions.push(session));
-  http2.on('stream', (stream, headers) => {
-    stream.on('error', () => {});
-    stream.respond({ ':status': 200, 'content-type': 'application/json' });
-    if (headers[':path'] === '/watch') stream.write('{"n":1}\n');
-    else stream.end('{"got":true}');
+test('a server that offers HTTP/2 is spoken to in HTTP/1.1, so that its goodbye cannot strand requests', async () => {
+  const http2 = createSecureServer({ cert: server.cert, key: server.key, allowHTTP1: true });
+  const versions: string[] = [];
+  let connections = 0;
+  http2.on('secureConnection', () => (connections += 1));
+  http2.on('request', (request, response) => {
+    versions.push(request.httpVersion);
+    if (request.url === '/watch') response.write('{"n":1}\n');
+    else response.end('{"got":true}');
   });
   http2.listen(0, '127.0.0.1');
+  await once(http2, 'listening');
+  const base = `https://127.0.0.1:${(http2.address() as AddressInfo).port}`;
   const client = socketClient({ tls: { ca: authority.certificate } });
-  const url = async (path: string): Promise<string> => {
-    if (!http2.listening) await once(http2, 'listening');
-    return `https://127.0.0.1:${(http2.address() as AddressInfo).port}${path}`;
-  };
-  const get = async (): Promise<unknown> => (await client.fetch(await url('/get'))).json();
-  const watch = async (signal?: AbortSignal): Promise<AsyncIterator<unknown>> => {
-    const lines = (await client.fetch(await url('/watch'), { signal })).jsonLines();
-    const values = lines[Symbol.asyncIterator]();
-    expect(await values.next()).toMatchObject({ value: { n: 1 } });
-    return values;
-  };
+  const get = async (): Promise<unknown> => (await client.fetch(`${base}/get`)).json();
 
-  afterAll(async () => {
-    await client.close();
-    for (const session of sessions) session.destroy();
-    http2.close();
-  });
-
-  test('many watches share a few connections, and an abort ends one of them alone', async () => {
-    const stop = new AbortController();
-    const watches = await Promise.all(Array.from({ length: 150 }, () => watch()));
-    const aborted = await watch(stop.signal);
-    stop.abort();
-    await expect(aborted.next()).rejects.toMatchObject({ code: 'Cancelled' });
-    expect(await get()).toEqual({ got: true });
-    expect(sessions.length).toBeLessThanOrEqual(3);
-    expect(sessions.filter(({ destroyed }) => destroyed)).toEqual([]);
-    for (const values of watches) await values.return?.();
-  });
-
-  test('a server that says goodbye, or is cut off, is asked again over a new connection', async () => {
-    const cut = await watch();
-    for (const session of sessions.splice(0)) session.goaway();
-    expect(await get()).toEqual({ got: true });
-    for (const session of sessions.splice(0)) session.destroy();
-    await cut.return?.();
-    const broken = await watch();
-    for (const session of sessions.splice(0)) session.destroy();
-    await expect(broken.next()).rejects.toMatchObject({ code: 'Unreachable' });
-    expect(await get()).toEqual({ got: true });
-  });
+  const stop = new AbortController();
+  const lines = (await client.fetch(`${base}/watch`, { signal: stop.signal })).jsonLines();
+  const watch = lines[Symbol.asyncIterator]();
+  expect(await watch.next()).toMatchObject({ value: { n: 1 } });
+  for (let i = 0; i < 20; i++) expect(await get()).toEqual({ got: true });
+  // One for the watch; a second get may come before the first one's connection is free again.
+  expect(connections).toBeLessThanOrEqual(3);
+  stop.abort();
+  await expect(watch.next()).rejects.toMatchObject({ code: 'Cancelled' });
+  expect(await get()).toEqual({ got: true });
+  expect(new Set(versions)).toEqual(new Set(['1.1']));
+  await client.close();
+  http2.close();
 });

@@ -36,7 +36,7 @@ export interface TlsClientOptions {
 
 export interface SocketClientOptions {
   readonly tls?: TlsClientOptions | undefined;
-  /** Connections per origin, at most. HTTP/2 needs one or two; on HTTP/1.1 every watch holds one. Default 256. */
+  /** Connections per origin, at most; every watch holds one. Default 256. */
   readonly maxConnections?: number | undefined;
   /** A larger body is an error when read as a whole, not memory. Default 512 MiB. */
   readonly maxBodyBytes?: number | undefined;
@@ -62,7 +62,8 @@ export function socketClient(options: SocketClientOptions = {}): SocketClient {
     // Deadlines come with each request's signal; a watch may be silent for minutes.
     headersTimeout: 0,
     bodyTimeout: 0,
-    h2Options: { pingInterval: probeMs },
+    // Over HTTP/2, undici 8.13 leaves requests hanging after a server's GOAWAY while a watch is open.
+    allowH2: false,
     connect: { ...tls, timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: probeMs },
   });
   const maxBodyBytes = options.maxBodyBytes ?? 512 * 1024 * 1024;

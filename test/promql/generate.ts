@@ -395,12 +395,12 @@ const ranked = text(
 
 /**
  * Left out: remainders of powers, in which the last bit of a power (where Go and JavaScript may differ) becomes the
- * first; and predict_linear under `@`, whose window moves along in Prometheus 2.42 when it is evaluated at several
- * moments, against its documentation.
+ * first; and functions of a range under `@` with a scalar beside it. There Prometheus 2.42 moves the window along when
+ * it evaluates at several moments, against its documentation; here it stays where `@` puts it.
  */
 function comparable(expr: string): boolean {
   if (expr.includes('%') && /\^|exp|sinh|cosh|tan/.test(expr)) return false;
-  return !(expr.includes('predict_linear') && expr.includes('@'));
+  return !(expr.includes('@') && /predict_linear|quantile_over_time|quantile by/.test(expr));
 }
 
 /** Queries at moments on and off the grid of the samples, in and after their time. */

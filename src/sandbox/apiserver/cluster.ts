@@ -118,22 +118,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const authority = createCertificateAuthority(clock, random, 'viridian-ca');
   const core = createCore(options, authority);
   const { server } = core;
-  const listener =
-    options.listen === undefined
-      ? undefined
-      : await listenSocket(options.listen.port ?? 0, server, {
-          tls: {
-            ...authority.issueServer({ commonName: 'kube-apiserver' }, serverNames),
-            clientCa: authority.certificate,
-          },
-        });
+  const listener = await core
+    .bootstrap()
+    .then(() => listen(options, authority, server))
+    .catch((error: unknown) => {
+      core.close();
+      throw error;
+    });
   const url = listener === undefined ? undefined : `https://${listener.address}:${listener.port}`;
-  try {
-    await core.bootstrap();
-  } catch (error) {
-    await closeListener(listener);
-    throw error;
-  }
   const connect = (identity: Identity): Network => connectInProcess(server, identity);
   const admin = connect(administrator);
   return {
@@ -152,15 +144,19 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     kubeconfig: () => kubeconfig(authority, url),
     close: async () => {
       core.close();
-      await closeListener(listener);
+      await listener?.close(AbortSignal.abort());
     },
   };
 }
 
-async function closeListener(listener: Listener | undefined): Promise<void> {
-  const now = new AbortController();
-  now.abort();
-  await listener?.close(now.signal);
+async function listen(
+  { listen: wanted }: ClusterOptions,
+  authority: CertificateAuthority,
+  server: Server,
+): Promise<Listener | undefined> {
+  if (wanted === undefined) return undefined;
+  const own = authority.issueServer({ commonName: 'kube-apiserver' }, serverNames);
+  return await listenSocket(wanted.port ?? 0, server, { tls: { ...own, clientCa: authority.certificate } });
 }
 
 interface Core {

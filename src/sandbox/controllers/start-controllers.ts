@@ -10,6 +10,9 @@ import { createDaemonSetController } from './daemon-set/daemon-set-controller.ts
 import { createDeploymentController } from './deployment/deployment-controller.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import { createEndpointSliceController } from './endpoint-slice/endpoint-slice-controller.ts';
+import { createJobController } from './job/job-controller.ts';
+import { createNodeLifecycleController } from './node/node-lifecycle.ts';
+import { createPodGarbageCollector } from './node/pod-garbage-collector.ts';
 import { createReplicaSetController } from './replica-set/replica-set-controller.ts';
 
 export interface ControllersOptions {
@@ -32,6 +35,9 @@ const controllers = [
   createDaemonSetController,
   createEndpointSliceController,
   createAutoscalerController,
+  createJobController,
+  createNodeLifecycleController,
+  createPodGarbageCollector,
   createScheduler,
 ];
 

@@ -1,20 +1,23 @@
 import type { KubeObject } from '../../machinery/object.ts';
 
-/** Where the objects of one kind come from: a Store, or a list in a test. */
-export interface ObjectSource {
-  list(): readonly KubeObject[];
-  /** Calls `changed` after every change of the list. @returns how to unsubscribe */
+export interface Changing {
+  /** Calls `changed` after every change. @returns how to unsubscribe */
   subscribe(changed: () => void): () => void;
 }
 
+/** Where the objects of one kind come from. A Store is one; objects never change, but are replaced. */
+export interface ObjectSource extends Changing {
+  list(): readonly KubeObject[];
+}
+
 /** A value made of objects, made anew when it is asked for after they have changed. */
-export class Derived<T> {
+export class Derived<T> implements Changing {
   readonly #build: () => T;
   readonly #unsubscribe: readonly (() => void)[];
   readonly #listeners = new Set<() => void>();
   #value: { readonly made: T } | undefined;
 
-  constructor(sources: readonly ObjectSource[], build: () => T) {
+  constructor(sources: readonly Changing[], build: () => T) {
     this.#build = build;
     this.#unsubscribe = sources.map((source) => source.subscribe(() => this.#changed()));
   }
@@ -24,10 +27,9 @@ export class Derived<T> {
     return this.#value.made;
   }
 
-  /** Calls `listener` after every change. @returns how to unsubscribe */
-  onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  subscribe(changed: () => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import { isObject, own, type JsonObject } from '../../machinery/json.ts';
 import { asJson, type KubeObject } from '../../machinery/object.ts';
-import { remembered } from './object-source.ts';
+import { Derived, type ObjectSource, remembered } from './object-source.ts';
 
 /** A pod as the network sees it. */
 export interface PodRecord {
@@ -24,6 +24,8 @@ export interface ServicePort {
   readonly name: string;
   readonly port: number;
   readonly nodePort: number | undefined;
+  /** Number, or name of a port of the container. */
+  readonly targetPort: number | string;
   readonly protocol: string;
   readonly appProtocol: string | undefined;
   /** Where new connections go. */
@@ -41,6 +43,7 @@ export interface ServiceRecord {
   readonly addresses: readonly string[];
   readonly headless: boolean;
   readonly externalName: string | undefined;
+  readonly selector: Readonly<Record<string, string>>;
   readonly ports: readonly ServicePort[];
   readonly created: string;
 }
@@ -190,6 +193,7 @@ function serviceRecord(
     addresses: headless ? [] : serviceAddresses(object, clusterIp),
     headless,
     externalName: textAt(spec, 'type') === 'ExternalName' ? textAt(spec, 'externalName') : undefined,
+    selector: textMapAt(spec, 'selector'),
     ports: objectsAt(spec, 'ports').map((port) => servicePort(port, slices, pods)),
     created: creationTimestamp ?? '',
   };
@@ -226,6 +230,7 @@ function servicePort(
     name,
     port: numberAt(port, 'port') ?? 0,
     nodePort: numberAt(port, 'nodePort'),
+    targetPort: textAt(port, 'targetPort') ?? numberAt(port, 'targetPort') ?? numberAt(port, 'port') ?? 0,
     protocol: textAt(port, 'protocol') ?? 'TCP',
     appProtocol: textAt(port, 'appProtocol'),
     ready,
@@ -243,6 +248,12 @@ function numberAt(object: unknown, key: string): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
+function textMapAt(object: unknown, key: string): Record<string, string> {
+  const value = isObject(object) ? own(object, key) : undefined;
+  const entries = isObject(value) ? Object.entries(value) : [];
+  return Object.fromEntries(entries.flatMap(([name, text]) => (typeof text === 'string' ? [[name, text]] : [])));
+}
+
 function textsAt(object: unknown, key: string): string[] {
   const value = isObject(object) ? own(object, key) : undefined;
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
@@ -251,4 +262,19 @@ function textsAt(object: unknown, key: string): string[] {
 function objectsAt(object: unknown, key: string): JsonObject[] {
   const value = isObject(object) ? own(object, key) : undefined;
   return Array.isArray(value) ? value.filter((item) => isObject(item)) : [];
+}
+
+export interface ServiceSources {
+  readonly services: ObjectSource;
+  readonly endpointSlices: ObjectSource;
+  readonly pods: ObjectSource;
+}
+
+/** The table of these objects, kept up to date. */
+export function liveServiceTable({ services, endpointSlices, pods }: ServiceSources): Derived<ServiceTable> {
+  return new Derived(
+    [services, endpointSlices, pods],
+    () =>
+      new ServiceTable({ services: services.list(), endpointSlices: endpointSlices.list(), pods: pods.list() }),
+  );
 }

@@ -111,8 +111,10 @@ export function parsePodinfoConfig(
   if (!(given instanceof Map)) return given;
   if (isTrue(given.get('version')?.[0] ?? 'false')) return { code: 0, text: `${version}\n` };
 
-  const fromEnv = (name: string): string | undefined => env[`PODINFO_${name.toUpperCase().replaceAll('-', '_')}`];
-  const text = (name: string): string => given.get(name)?.at(-1) ?? fromEnv(name) ?? flags.get(name)?.value ?? '';
+  const fromEnv = (name: string): string | undefined =>
+    env[`PODINFO_${name.toUpperCase().replaceAll('-', '_')}`];
+  const text = (name: string): string =>
+    given.get(name)?.at(-1) ?? fromEnv(name) ?? flags.get(name)?.value ?? '';
   const valid = (name: string): string => {
     const value = text(name);
     const { kind = 'string', value: fallback = '' } = flags.get(name) ?? {};
@@ -174,7 +176,7 @@ function parseFlags(
     if (value === undefined) {
       const next = flag.kind === 'bool' ? { done: false, value: 'true' } : words.next();
       if (next.done === true) return failure(flags, `flag needs an argument: --${name}`);
-      value = String(next.value);
+      value = next.value;
     }
     const why = whyInvalid(flag.kind, value);
     if (why !== undefined) return failure(flags, `invalid argument "${value}" for "--${name}" flag: ${why}`);

@@ -50,7 +50,11 @@ export class PodinfoMetrics {
       `go_info{version="${this.#goVersion}"} 1`,
       ...this.#durationLines(),
       ...this.#requestLines(),
-      ...head('process_start_time_seconds', 'gauge', 'Start time of the process since unix epoch in seconds.'),
+      ...head(
+        'process_start_time_seconds',
+        'gauge',
+        'Start time of the process since unix epoch in seconds.',
+      ),
       `process_start_time_seconds ${goFloat(this.#startSeconds)}`,
       ...head(
         'promhttp_metric_handler_requests_in_flight',
@@ -74,7 +78,9 @@ export class PodinfoMetrics {
   #durationLines(): string[] {
     if (this.#durations.size === 0) return [];
     const name = 'http_request_duration_seconds';
-    const sorted = [...this.#durations].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, histogram]) => histogram);
+    const sorted = [...this.#durations]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, histogram]) => histogram);
     return [
       ...head(name, 'histogram', 'Seconds spent serving HTTP requests.'),
       ...sorted.flatMap(({ method, path, status, counts, count, sum }) => {
@@ -115,9 +121,6 @@ function label(value: string): string {
 
 /** As Go's strconv prints a float in its shortest form: exponents have two digits. */
 function goFloat(value: number): string {
-  if (value !== 0 && (value < 1e-4 || value >= 1e21)) {
-    return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
-  }
-  if (value >= 1e6) return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
-  return String(value);
+  const plain = value === 0 || (value >= 1e-4 && value < 1e6);
+  return plain ? String(value) : value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
 }

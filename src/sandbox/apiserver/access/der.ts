@@ -1,6 +1,6 @@
 /** Distinguished encoding rules of ASN.1 (X.690), as much as a certificate needs. */
 
-export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
+function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(contents);
   return Buffer.concat([Buffer.from([tag, ...lengthOf(content.length)]), content]);
 }

@@ -129,11 +129,12 @@ class Look {
     const failures: { readonly reason: string; readonly message: string }[] = [];
     let best: { readonly replicas: number; readonly metric: string } | undefined;
     const selected = this.#select(target.selector);
-    if ('reason' in selected) failures.push(selected);
-    for (const metric of 'reason' in selected ? [] : metrics) {
+    const pods = 'pods' in selected ? selected.pods : [];
+    if (!('pods' in selected)) failures.push(selected);
+    for (const metric of 'pods' in selected ? metrics : []) {
       const name = metric.resource?.name ?? '';
       try {
-        const { replicas, current } = this.#recommend(metric, target.replicas, selected.pods);
+        const { replicas, current } = this.#recommend(metric, target.replicas, pods);
         this.#metrics.push({ type: 'Resource', resource: { name, current } });
         const how = current.averageUtilization === undefined ? '' : ' utilization (percentage of request)';
         if (best === undefined || replicas > best.replicas) best = { replicas, metric: `${name} resource${how}` };
