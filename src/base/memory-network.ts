@@ -275,7 +275,7 @@ function cutResponse(response: FetchResponse, signal: AbortSignal): FetchRespons
 const webSocketBuffer = 256;
 
 /** The two ends of a WebSocket in this process. */
-export function webSocketPair(protocol: string): [WebSocketConnection, WebSocketConnection] {
+function webSocketPair(protocol: string): [WebSocketConnection, WebSocketConnection] {
   const toA = new Channel<string | Uint8Array>(webSocketBuffer);
   const toB = new Channel<string | Uint8Array>(webSocketBuffer);
   const end = (

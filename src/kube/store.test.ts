@@ -276,6 +276,27 @@ describe('a store', () => {
     stop.abort();
   });
 
+  test.each<[string, Error]>([
+    ['an event that cannot be read', new FetchError('MalformedBody', 'not JSON')],
+    ['an error of the server', new ApiError('cannot decode', { status: 500 })],
+  ])('%s does not hold the store up for ever: it lists again', async (_what, error) => {
+    const { clock, server, store, stop } = setUp();
+    const from = scripted(server, async function* (options) {
+      options.onOpen?.();
+      if (options.resourceVersion !== from[0]) await forever(clock, options);
+      await clock.sleep(5_000);
+      server.put('a', 1);
+      yield* [];
+      throw error;
+    });
+    server.put('b', 1);
+    void store.run(stop.signal);
+    await clock.advance(20_000);
+    expect(server.requests.list).toBe(2);
+    expect(store.get('ns/a')?.spec.value).toBe(1);
+    stop.abort();
+  });
+
   test('with versions that have no order, drops repetitions and deletions of a former namesake', async () => {
     const { clock, server, store, told, stop } = setUp();
     const listAll = server.listAll.bind(server);

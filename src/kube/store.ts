@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { CancelledError, DeadlineError, errorMessage, nextStep, TypedError } from '../base/errors.ts';
+import { FetchError } from '../base/fetch.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { isObject } from '../machinery/json.ts';
@@ -75,8 +76,8 @@ const healthyMs = longestDelayMs;
  * in one.
  *
  * - After a list it watches from that list's version, and resumes from the last version seen (events and bookmarks
- *   move it on). Only when the server no longer has that version (410), or refuses the watch in a way that repeating
- *   cannot mend, it lists again; what changed meanwhile is delivered as events: deletions first, then additions and
+ *   move it on). Only when the server no longer has that version (410), or the watch brings an error that repeating
+ *   it cannot mend, it lists again; what changed meanwhile is delivered as events: deletions first, then additions and
  *   modifications in the list's order. An object whose version is unchanged gives no event.
  * - Handlers are called synchronously, in order, after the content and the indexes have changed: there is no buffer
  *   that could grow. They must be quick.
@@ -438,14 +439,20 @@ export class Store<T extends KubeObject = Unstructured> {
       this.#log.debug('listing again', { reason: error.message });
       return clock.monotonic() - this.#listedAt < shortWatchMs ? this.#backoff.next() : 0;
     }
-    // The server will refuse this watch again, whereas a list may work, or tell better what is wrong.
-    if (nextStep(error) === 'stalled') this.#version = undefined;
+    // The same watch would end the same way, whereas a list may work, or tell better what is wrong.
+    if (nextStep(error) === 'stalled' || this.#endedByServer(error)) this.#version = undefined;
     const retryAfterMs = error instanceof TypedError ? (error.retryAfterMs ?? 0) : 0;
     const pauseMs = Math.max(this.#backoff.next(), retryAfterMs);
     this.#lastError = error instanceof Error ? error : new Error(errorMessage(error));
     this.#log.warn('list or watch failed', { error: this.#lastError, pauseMs });
     this.#setConnected(false);
     return pauseMs;
+  }
+
+  /** Whether a watch that had begun brought an error of the server or something unreadable. */
+  #endedByServer(error: unknown): boolean {
+    if (error instanceof FetchError) return error.code === 'MalformedBody';
+    return error instanceof ApiError && this.#openedAt !== undefined;
   }
 
   #resetIfHealthy(): void {

@@ -128,7 +128,7 @@ describe.skipIf(!comparable)('the HTTP API beside a real Prometheus', () => {
         end: String((startMs + steps * stepMs) / 1000),
         step: String(stepMs / 1000),
       });
-      found.push(...(await difference(`/api/v1/query_range?${params}`)));
+      found.push(...(await difference(`/api/v1/query_range?${params.toString()}`)));
     }
     expect(found.join('\n')).toBe('');
   });
@@ -138,7 +138,7 @@ describe.skipIf(!comparable)('the HTTP API beside a real Prometheus', () => {
     for (const { expr, timeMs } of fc.sample(testQuery, { seed, numRuns: count })) {
       if (/^(top|bottom)k/.test(expr)) continue;
       const params = new URLSearchParams({ query: expr, time: String(timeMs / 1000) });
-      found.push(...(await difference(`/api/v1/query?${params}`)));
+      found.push(...(await difference(`/api/v1/query?${params.toString()}`)));
     }
     expect(found.join('\n')).toBe('');
   });

@@ -38,7 +38,13 @@ export function podBindingRoute(server: ApiServer): Route {
     if (pod === undefined) throw notFoundError({ group: '', resource: 'pods' }, name);
     refuse(binding, pod);
     server.storage.update('pods', assigned(pod, node, formatTime(server.clock.now())), pod);
-    return jsonResponse(201, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 });
+    return jsonResponse(201, {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Success',
+      code: 201,
+    });
   };
 }
 
@@ -66,7 +72,12 @@ function refuse(binding: JsonObject, pod: JsonObject): void {
 function assigned(pod: JsonObject, nodeName: string, lastTransitionTime: string): JsonObject {
   const status = objectAt(pod, 'status');
   const conditions = objectsAt(status, 'conditions');
-  const scheduled: JsonObject = { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime };
+  const scheduled: JsonObject = {
+    type: 'PodScheduled',
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime,
+  };
   const generation = own(metadataOf(pod), 'generation');
   if (typeof generation === 'number') scheduled['observedGeneration'] = generation;
   const others = conditions.filter((condition) => textOf(condition, 'type') !== 'PodScheduled');

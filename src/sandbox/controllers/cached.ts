@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
-import { isNotFound } from '../../kube/api-error.ts';
+import { ApiError, isNotFound } from '../../kube/api-error.ts';
 import { formatKey } from '../../kube/object-key.ts';
 import { withoutManagedFields } from '../../kube/projections.ts';
 import type { Client, DeleteOptions, ResourceClient, ResourceKind } from '../../kube/resource-client.ts';
@@ -35,6 +35,8 @@ export class Cached<T extends KubeObject> {
   readonly client: ResourceClient<T>;
   /** By key: whether the cache shows what was written. */
   readonly #unseen = new Map<string, (object: T | undefined) => boolean>();
+  /** Namespaces in which something was created, or not: the answer was lost. The server has to be asked. */
+  readonly #uncertain = new Set<string | undefined>();
 
   constructor({ client, kind, clock, random, log, indexes }: CachedOptions<T>) {
     this.client = client.resource<T>(kind);
@@ -58,6 +60,11 @@ export class Cached<T extends KubeObject> {
    * @throws DeadlineError, to be retried: nothing may be decided before
    */
   async caughtUp(signal: AbortSignal): Promise<void> {
+    for (const namespace of this.#uncertain) {
+      const { items } = await this.client.listAll({ namespace, signal });
+      for (const item of items) this.wrote(item);
+      this.#uncertain.delete(namespace);
+    }
     for (const [key, isSeen] of this.#unseen) {
       await this.store.waitFor(key, isSeen, { signal, timeoutMs: lagMs });
       if (this.#unseen.get(key) === isSeen) this.#unseen.delete(key);
@@ -65,7 +72,13 @@ export class Cached<T extends KubeObject> {
   }
 
   async create(object: T, signal: AbortSignal): Promise<T> {
-    return this.wrote(await this.client.create(object, { fieldManager, signal }));
+    try {
+      return this.wrote(await this.client.create(object, { fieldManager, signal }));
+    } catch (error) {
+      const isRefusal = error instanceof ApiError && error.status < 500;
+      if (!isRefusal) this.#uncertain.add(object.metadata.namespace);
+      throw error;
+    }
   }
 
   /** Replaces an object; only if `object` carries the newest version. */

@@ -73,10 +73,7 @@ async function release<T extends KubeObject>(
 }
 
 /** A change of an object without a controller makes work for the owners that may adopt it. */
-export function forOrphans<T extends KubeObject, O extends Owner>(
-  owned: Store<T>,
-  owners: Store<O>,
-): Source {
+export function forOrphans<T extends KubeObject, O extends Owner>(owned: Store<T>, owners: Store<O>): Source {
   return mapped(owned, (object, event) => {
     if (controllerOf(object) !== undefined || event.type === 'deleted') return [];
     return owners.byIndex(byNamespace, object.metadata.namespace ?? '').flatMap((owner) => {

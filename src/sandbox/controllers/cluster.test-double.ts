@@ -69,7 +69,12 @@ export class TestCluster {
     return (await this.run(this.client.resource<T>(kind).listAll({ labelSelector }))).items;
   }
 
-  merge<T extends KubeObject>(kind: ResourceKind, name: string, patch: object, subresource?: string): Promise<T> {
+  merge<T extends KubeObject>(
+    kind: ResourceKind,
+    name: string,
+    patch: object,
+    subresource?: string,
+  ): Promise<T> {
     const resource = this.client.resource<T>(kind);
     return this.run(resource.patch({ namespace: 'default', name }, 'merge', patch, { subresource }));
   }
@@ -79,7 +84,11 @@ export class TestCluster {
     const events = await this.list<KubeEvent>(eventKind);
     return events
       .filter(({ involvedObject }) => involvedObject.kind === kind)
-      .sort((a, b) => ((a.metadata.resourceVersion ?? '').padStart(9) < (b.metadata.resourceVersion ?? '').padStart(9) ? -1 : 1))
+      .sort((a, b) =>
+        (a.metadata.resourceVersion ?? '').padStart(9) < (b.metadata.resourceVersion ?? '').padStart(9)
+          ? -1
+          : 1,
+      )
       .map(({ reason, message }) => `${reason} ${message}`);
   }
 
@@ -93,7 +102,12 @@ export class TestCluster {
   startNodes(readyAfterMs: (pod: kinds.Pod) => number | undefined): void {
     const { clock } = this;
     const pods = this.client.resource<kinds.Pod>(kinds.podKind);
-    const store = new Store<kinds.Pod>({ client: pods, clock, random: seededRandom('kubelet'), log: silentLog });
+    const store = new Store<kinds.Pod>({
+      client: pods,
+      clock,
+      random: seededRandom('kubelet'),
+      log: silentLog,
+    });
     const started = new Set<string>();
     const ended = new Set<string>();
     const ignore = (): void => {};
@@ -148,14 +162,31 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   const random = seededRandom('controllers');
   const cluster = await clock.run(startCluster({ clock, random, log, ...options.cluster }));
   const requests = countingFetch(cluster.fetch);
-  const client = createClient({ fetch: requests.fetch, server: inProcessServer, clock, userAgent: 'controllers' });
+  const client = createClient({
+    fetch: requests.fetch,
+    server: inProcessServer,
+    clock,
+    userAgent: 'controllers',
+  });
   const controllers = startControllers({ client, clock, random, log, ...options.controllers });
-  const test = new TestCluster({ clock, cluster, controllers, errors, requests, stop: new AbortController() });
+  const test = new TestCluster({
+    clock,
+    cluster,
+    controllers,
+    errors,
+    requests,
+    stop: new AbortController(),
+  });
   for (let i = 1; i <= (options.nodes ?? 2); i += 1) {
     const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: `node-${i}` } };
     await test.create(kinds.nodeKind, node);
     const allocatable = { cpu: '4', memory: '8Gi', pods: '110' };
-    await test.merge(kinds.nodeKind, `node-${i}`, { status: { allocatable, capacity: allocatable } }, 'status');
+    await test.merge(
+      kinds.nodeKind,
+      `node-${i}`,
+      { status: { allocatable, capacity: allocatable } },
+      'status',
+    );
   }
   test.startNodes(options.readyAfterMs ?? (() => 2000));
   await clock.settle();
@@ -163,7 +194,12 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
 }
 
 /** A Deployment of `replicas` pods; `more` goes into its spec. */
-export function deployment(name: string, replicas: number, more: object = {}, image = 'app:1'): kinds.Deployment {
+export function deployment(
+  name: string,
+  replicas: number,
+  more: object = {},
+  image = 'app:1',
+): kinds.Deployment {
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',

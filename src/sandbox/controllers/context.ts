@@ -1,7 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
+import { statusReason } from '../../base/error-codes.ts';
+import { TypedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
-import { isNotFound } from '../../kube/api-error.ts';
+import { ApiError, isNotFound } from '../../kube/api-error.ts';
 import { Controller, type Reconcile } from '../../kube/controller.ts';
 import type { KubeEvent } from '../../kube/event-correlator.ts';
 import { EventRecorder, eventKind } from '../../kube/event-recorder.ts';
@@ -80,7 +82,9 @@ export class ControllerContext {
     this.deployments = cached<kinds.Deployment>(kinds.deploymentKind, { [byNamespace]: owned[byNamespace] });
     this.replicaSets = cached<kinds.ReplicaSet>(kinds.replicaSetKind, owned);
     this.daemonSets = cached<kinds.DaemonSet>(kinds.daemonSetKind, { [byNamespace]: owned[byNamespace] });
-    this.statefulSets = cached<kinds.StatefulSet>(kinds.statefulSetKind, { [byNamespace]: owned[byNamespace] });
+    this.statefulSets = cached<kinds.StatefulSet>(kinds.statefulSetKind, {
+      [byNamespace]: owned[byNamespace],
+    });
     this.revisions = cached<kinds.ControllerRevision>(kinds.controllerRevisionKind, owned);
     this.jobs = cached<kinds.Job>(kinds.jobKind, owned);
     this.cronJobs = cached(kinds.cronJobKind);
@@ -114,7 +118,10 @@ export class ControllerContext {
     await Promise.all([...this.#recorders.values()].map((recorder) => recorder.stop()));
   }
 
-  /** A controller over the shared caches. An object that goes while it is worked on is no error. */
+  /**
+   * A controller over the shared caches. An object that goes while it is worked on is no error, and what the server
+   * refuses is tried again: what was missing (a service account, room in a quota) is none of the objects watched.
+   */
   controller(name: string, sources: readonly Source[], reconcile: Reconcile): Controller {
     const { clock, log, random } = this.options;
     return new Controller({
@@ -124,15 +131,19 @@ export class ControllerContext {
       name,
       sources,
       concurrency: 4,
-      maxDelayMs: 60_000,
       reconcile: async (key, context) => {
         try {
           return await reconcile(key, context);
         } catch (error) {
           if (isNotFound(error)) return undefined;
-          throw error;
+          throw retried(error);
         }
       },
     });
   }
+}
+
+function retried(error: unknown): unknown {
+  if (!(error instanceof ApiError) || error.next !== 'stalled') return error;
+  return new TypedError(error.message, { code: statusReason(error.code), next: 'retry', cause: error });
 }

@@ -1,5 +1,5 @@
 import { errorMessage } from '../../base/errors.ts';
-import { isNamespaceTerminating } from '../../kube/api-error.ts';
+import { isNamespaceTerminating, isNotFound } from '../../kube/api-error.ts';
 import type { EventRecorder } from '../../kube/event-recorder.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { ownerReferenceOf } from '../../machinery/owner-references.ts';
@@ -43,14 +43,19 @@ export class PodControl {
     this.#recorder = recorder;
   }
 
-  /** @returns undefined when the namespace is on its way out: no pod will ever be created there */
+  /** @returns undefined when the namespace is gone or going: no pod will ever be created there */
   async create(owner: KubeObject, pod: Pod, signal: AbortSignal): Promise<Pod | undefined> {
     try {
       const created = await this.#pods.create(pod, signal);
-      this.#recorder.record(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name ?? ''}`);
+      this.#recorder.record(
+        owner,
+        'Normal',
+        'SuccessfulCreate',
+        `Created pod: ${created.metadata.name ?? ''}`,
+      );
       return created;
     } catch (error) {
-      if (isNamespaceTerminating(error)) return undefined;
+      if (isNamespaceTerminating(error) || isNotFound(error)) return undefined;
       if (!signal.aborted) {
         this.#recorder.record(owner, 'Warning', 'FailedCreate', `Error creating: ${errorMessage(error)}`);
       }
@@ -65,12 +70,7 @@ export class PodControl {
       this.#recorder.record(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
     } catch (error) {
       if (!signal.aborted) {
-        this.#recorder.record(
-          owner,
-          'Warning',
-          'FailedDelete',
-          `Error deleting: ${errorMessage(error)}`,
-        );
+        this.#recorder.record(owner, 'Warning', 'FailedDelete', `Error deleting: ${errorMessage(error)}`);
       }
       throw error;
     }

@@ -2,7 +2,9 @@ import { parseTime } from '../../base/time.ts';
 import type { Pod } from './kinds.ts';
 import { findCondition } from './workload-conditions.ts';
 
-export function isTerminating(object: { readonly metadata: { readonly deletionTimestamp?: string } }): boolean {
+export function isTerminating(object: {
+  readonly metadata: { readonly deletionTimestamp?: string };
+}): boolean {
   return object.metadata.deletionTimestamp !== undefined;
 }
 

@@ -6,8 +6,10 @@ import type { Random } from '../../base/random.ts';
 import type { PodUsage } from './autoscaler/recommend.ts';
 import { createAutoscalerController } from './autoscaler/autoscaler-controller.ts';
 import { ControllerContext } from './context.ts';
+import { createCronJobController } from './cron-job/cron-job-controller.ts';
 import { createDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
+import { createStatefulSetController } from './stateful-set/stateful-set-controller.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import { createEndpointSliceController } from './endpoint-slice/endpoint-slice-controller.ts';
 import { createJobController } from './job/job-controller.ts';
@@ -33,9 +35,11 @@ const controllers = [
   createDeploymentController,
   createReplicaSetController,
   createDaemonSetController,
+  createStatefulSetController,
   createEndpointSliceController,
   createAutoscalerController,
   createJobController,
+  createCronJobController,
   createNodeLifecycleController,
   createPodGarbageCollector,
   createScheduler,

@@ -1,5 +1,6 @@
 import { isObject, jsonClone, type Json, type JsonObject, own } from '../../machinery/json.ts';
 import { asJson, type KubeObject } from '../../machinery/object.ts';
+import { workloadOf } from './workload.ts';
 
 export const proxyImage = 'docker.io/istio/proxyv2:1.27.3';
 const proxyName = 'istio-proxy';
@@ -38,22 +39,17 @@ export function injectSidecar(pod: KubeObject, namespace: KubeObject): KubeObjec
   if (!wantsSidecar(pod, namespace)) return pod;
   const { containers = [], initContainers = [] } = containersOf(pod);
   const annotations = pod.metadata.annotations ?? {};
-  const labels = pod.metadata.labels ?? {};
-  const app = labels['app.kubernetes.io/name'] ?? labels['app'];
+  const { canonicalService, canonicalRevision } = workloadOf(pod);
   const first = containers[0] === undefined ? undefined : own(containers[0], 'name');
   return {
     ...pod,
     metadata: {
       ...pod.metadata,
       labels: {
-        ...labels,
+        ...pod.metadata.labels,
         'security.istio.io/tlsMode': 'istio',
-        'service.istio.io/canonical-revision':
-          labels['service.istio.io/canonical-revision'] ??
-          labels['app.kubernetes.io/version'] ??
-          labels['version'] ??
-          'latest',
-        ...(app === undefined ? {} : { 'service.istio.io/canonical-name': labels['service.istio.io/canonical-name'] ?? app }),
+        'service.istio.io/canonical-name': canonicalService,
+        'service.istio.io/canonical-revision': canonicalRevision,
       },
       annotations: {
         ...(typeof first === 'string'

@@ -58,8 +58,6 @@ export const clusterDomain = 'cluster.local';
 
 /** Services with their endpoints, and pods, at one moment. Malformed parts of objects are left out. */
 export class ServiceTable {
-  static readonly empty = new ServiceTable({ services: [], endpointSlices: [], pods: [] });
-
   /** By `name.namespace.svc.cluster.local`. */
   readonly byHost = new Map<string, ServiceRecord>();
   readonly #byAddress = new Map<string, ServiceRecord>();

@@ -1,7 +1,7 @@
 import { errorMessage } from '../../base/errors.ts';
 import type { FetchResponse } from '../../base/fetch.ts';
 import { type HttpRequest, readBody } from '../../base/network.ts';
-import { bodyOf, maxBodyBytes, type Podinfo } from './conanswers.ts';
+import { bodyOf, maxBodyBytes, type Podinfo } from './context.ts';
 
 /** Headers that belong to the caller's trace and travel on. */
 const tracingHeaders = [
@@ -42,7 +42,7 @@ async function callBackend(
     const value = request.headers[name];
     if (value !== undefined) headers[name] = value;
   }
-  const { clock, network } = conanswers.seams;
+  const { clock, network } = context.seams;
   using deadline = clock.timeout(config.httpClientTimeoutMs, request.signal);
   try {
     const response = await network.fetch(url, { method: 'POST', headers, body, signal: deadline.signal });

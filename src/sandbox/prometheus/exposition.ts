@@ -92,9 +92,9 @@ function decode(decoder: TextDecoder, chunk?: Uint8Array): string {
 const directive = /^[ \t]*#[ \t]+(HELP|TYPE)[ \t]+([a-zA-Z_:][\w:]*)(?:[ \t](.*))?$/;
 
 function readLine(line: string, samples: ExpositionSample[], metadata: Map<string, Metadata>): void {
-  const start = /[^ \t]/.exec(line)?.[0];
-  if (start === undefined) return;
-  if (start !== '#') {
+  const start = line.trimStart();
+  if (start === '') return;
+  if (!start.startsWith('#')) {
     samples.push(readSample(line));
     return;
   }
@@ -124,34 +124,38 @@ function metricType(text: string): MetricType {
   }
 }
 
+const metricName = /[ \t]*[a-zA-Z_:][\w:]*[ \t]*/y;
+
+/** This runs for every line of every scrape; labels are only looked at when a series is new. */
 function readSample(line: string): ExpositionSample {
   const end = seriesEnd(line);
-  const [value = '', time, ...more] = line
-    .slice(end)
-    .trim()
-    .split(/[ \t]+/);
-  const series = line.slice(0, end).trim();
-  const number = /[pP_]/.test(value) ? undefined : parseFloatText(value);
+  const rest = line.slice(end).trim();
+  const gap = rest.search(/[ \t]/);
+  const value = gap === -1 ? rest : rest.slice(0, gap);
+  const time = gap === -1 ? undefined : rest.slice(gap).trim();
+  // Hexadecimal floats are none here.
+  const number = /[pP]/.test(value) ? undefined : parseFloatText(value);
   if (number === undefined) throw invalid(`expected value after metric, got ${JSON.stringify(value)}`);
-  if (more.length > 0 || (time !== undefined && !/^-?\d{1,15}$/.test(time))) {
-    throw invalid(`expected timestamp or new record, got ${JSON.stringify([time, ...more].join(' '))}`);
+  if (time !== undefined && !/^-?\d{1,15}$/.test(time)) {
+    throw invalid(`expected timestamp or new record, got ${JSON.stringify(time)}`);
   }
-  return { series, value: number, timeMs: time === undefined ? undefined : Number(time) };
+  return {
+    series: line.slice(0, end),
+    value: number,
+    timeMs: time === undefined ? undefined : Number(time),
+  };
 }
 
-/** Where name and labels end and the value begins. */
+/** Where name and labels end and the value begins. Neither value nor time can have a brace. */
 function seriesEnd(line: string): number {
-  const name = /^[ \t]*[a-zA-Z_:][\w:]*[ \t]*/.exec(line)?.[0];
-  if (name === undefined) throw invalid(`expected a metric name, got ${JSON.stringify(line.slice(0, 40))}`);
-  if (line[name.length] !== '{') return name.length;
-  let quoted = false;
-  for (let i = name.length + 1; i < line.length; i++) {
-    const character = line[i];
-    if (quoted && character === '\\') i += 1;
-    else if (character === '"') quoted = !quoted;
-    else if (character === '}' && !quoted) return i + 1;
+  metricName.lastIndex = 0;
+  if (!metricName.test(line)) {
+    throw invalid(`expected a metric name, got ${JSON.stringify(line.slice(0, 40))}`);
   }
-  throw invalid(`expected "}" in ${JSON.stringify(line.slice(0, 80))}`);
+  if (line[metricName.lastIndex] !== '{') return metricName.lastIndex;
+  const brace = line.lastIndexOf('}');
+  if (brace === -1) throw invalid(`expected "}" in ${JSON.stringify(line.slice(0, 80))}`);
+  return brace + 1;
 }
 
 const label = /[ \t]*([a-zA-Z_]\w*)[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*(,|$)/suy;
@@ -162,7 +166,7 @@ const label = /[ \t]*([a-zA-Z_]\w*)[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*(,|$)/s
  */
 export function parseSeries(series: string): LabelPair[] {
   const brace = series.indexOf('{');
-  if (brace === -1) return [[metricNameLabel, series]];
+  if (brace === -1) return [[metricNameLabel, series.trim()]];
   const pairs: LabelPair[] = [[metricNameLabel, series.slice(0, brace).trim()]];
   const body = series.slice(brace + 1, -1);
   label.lastIndex = 0;

@@ -12,7 +12,7 @@ import {
 } from './exposition.ts';
 import { Labels } from './promql/labels.ts';
 import { TargetSeries } from './target-series.ts';
-import type { Tsdb } from './tsdb.ts';
+import { detached, type Tsdb } from './tsdb.ts';
 
 /** What is scraped. Two targets with one URL and the same labels are one. */
 export interface Target {
@@ -99,7 +99,11 @@ export class Scraper {
    */
   async scrapeAll(signal?: AbortSignal): Promise<void> {
     const nowMs = this.#options.clock.now();
-    this.#follow(this.#options.targets(), nowMs);
+    try {
+      this.#follow(this.#options.targets(), nowMs);
+    } catch (error) {
+      this.#options.log.error('the targets are unknown; those of the last turn are scraped', { error });
+    }
     await Promise.all([...this.#states.values()].map((state) => this.#scrapeGuarded(state, nowMs, signal)));
   }
 
@@ -158,7 +162,7 @@ export class Scraper {
     state.health = error === '' ? 'up' : 'down';
     state.lastScrapeMs = timeMs;
     state.lastDurationMs = durationMs;
-    if (exposition !== undefined) state.metadata = exposition.metadata;
+    if (exposition !== undefined) state.metadata = renewed(state.metadata, exposition.metadata);
   }
 
   /** @throws FetchError, InvalidInputError, DeadlineError */
@@ -200,6 +204,18 @@ function newState(target: Target, labels: Labels, tsdb: Tsdb): State {
     busy: false,
     gone: false,
   };
+}
+
+type AllMetadata = ReadonlyMap<string, Readonly<Metadata>>;
+
+/** The newer of the two; a copy, and only where something changed: its texts are cut out of the page. */
+function renewed(known: AllMetadata, now: AllMetadata): AllMetadata {
+  const same = ([name, { type, help }]: [string, Readonly<Metadata>]): boolean => {
+    const before = known.get(name);
+    return before?.type === type && before.help === help;
+  };
+  if (known.size === now.size && [...now].every(same)) return known;
+  return new Map([...now].map(([name, { type, help }]) => [detached(name), { type, help: detached(help) }]));
 }
 
 /** The moment to write to the samples: the one at which the scrape was due, where it is close to that. */

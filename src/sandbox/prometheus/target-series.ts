@@ -11,6 +11,7 @@ export interface ScrapeReport {
 }
 
 interface Entry {
+  readonly text: string;
   readonly series: Series;
   /** The scrape that had it last. */
   scrape: number;
@@ -24,6 +25,8 @@ export class TargetSeries {
   readonly #labels: Labels;
   readonly #entries = new Map<string, Entry>();
   readonly #reports = new Map<string, Series>();
+  /** The entries of the last scrape, line by line: pages keep their order, and comparing is faster than hashing. */
+  #lines: readonly Entry[] = [];
   #scrape = 0;
 
   constructor(tsdb: Tsdb, labels: Labels) {
@@ -38,7 +41,7 @@ export class TargetSeries {
   store(samples: readonly ExpositionSample[], report: ScrapeReport): void {
     this.#scrape += 1;
     const before = this.#entries.size;
-    const found = samples.map((sample) => this.#entry(sample.series));
+    const found = this.#find(samples);
     const added = this.#entries.size - before;
     for (const [i, { value, timeMs }] of samples.entries()) {
       const entry = found[i];
@@ -72,12 +75,35 @@ export class TargetSeries {
     }
   }
 
+  /** Finds or makes all, or none. */
+  #find(samples: readonly ExpositionSample[]): readonly Entry[] {
+    try {
+      this.#lines = samples.map(({ series }, i) => {
+        const expected = this.#lines[i];
+        return expected?.text === series ? expected : this.#entry(series);
+      });
+      return this.#lines;
+    } catch (error) {
+      for (const [text, { series }] of this.#entries) {
+        if (series.lastMs !== Number.NEGATIVE_INFINITY) continue;
+        this.#entries.delete(text);
+        this.#tsdb.dropEmpty(series);
+      }
+      throw error;
+    }
+  }
+
   #entry(text: string): Entry {
     const known = this.#entries.get(text);
     if (known !== undefined) return known;
     const labels = withTargetLabels(parseSeries(text), this.#labels);
-    const entry: Entry = { series: this.#make(labels), scrape: this.#scrape, ownTimes: false };
-    this.#entries.set(detached(text), entry);
+    const entry: Entry = {
+      text: detached(text),
+      series: this.#make(labels),
+      scrape: this.#scrape,
+      ownTimes: false,
+    };
+    this.#entries.set(entry.text, entry);
     return entry;
   }
 
@@ -93,8 +119,8 @@ export class TargetSeries {
   }
 
   #report(name: string, timeMs: number, value: number): void {
-    // The store may have forgotten a series of which nothing was left.
-    const series = this.#tsdb.series(this.#labels.with(metricNameLabel, name));
+    const series =
+      this.#reports.get(name) ?? this.#tsdb.series(this.#labels.with(metricNameLabel, name), true);
     if (series === undefined) return;
     this.#reports.set(name, series);
     series.append(timeMs, value);

@@ -10,7 +10,7 @@ export interface TsdbOptions {
   readonly maxSeries: number;
 }
 
-export const defaultTsdbOptions: TsdbOptions = { retentionMs: 3_600_000, maxSeries: 100_000 };
+const defaultTsdbOptions: TsdbOptions = { retentionMs: 3_600_000, maxSeries: 100_000 };
 
 /** One stored series. Samples come in order of time. */
 export class Series implements SeriesReader {
@@ -60,7 +60,7 @@ export class Series implements SeriesReader {
   }
 
   latest(fromMs: number, toMs: number): { readonly timeMs: number; readonly value: number } | undefined {
-    const chunk = this.#chunks().findLast(({ firstMs }) => firstMs <= toMs);
+    const chunk = this.#open.firstMs <= toMs ? this.#open : this.#sealed[this.#lastBegunBy(toMs)];
     if (chunk === undefined) return undefined;
     const index = lastNotAfter(chunk, toMs);
     const timeMs = chunk.timeAt(index);
@@ -69,19 +69,31 @@ export class Series implements SeriesReader {
   }
 
   read(fromMs: number, toMs: number, points: Points): void {
-    for (const chunk of this.#chunks()) {
-      if (chunk.firstMs > toMs) return;
-      if (chunk.lastMs >= fromMs) readChunk(chunk, fromMs, toMs, points);
+    for (let i = Math.max(0, this.#lastBegunBy(fromMs)); i < this.#sealed.length; i++) {
+      const chunk = this.#sealed[i];
+      if (chunk === undefined || chunk.firstMs > toMs) return;
+      readChunk(chunk, fromMs, toMs, points);
     }
+    readChunk(this.#open, fromMs, toMs, points);
   }
 
   /** True where a sample, or the mark of an end, lies in the range. */
   overlaps(fromMs: number, toMs: number): boolean {
-    return this.#chunks().some((chunk) => chunk.firstMs <= toMs && chunk.lastMs >= fromMs);
+    return [...this.#sealed, this.#open].some(
+      (chunk) => chunk.length > 0 && chunk.firstMs <= toMs && chunk.lastMs >= fromMs,
+    );
   }
 
-  #chunks(): readonly Chunk[] {
-    return this.#open.length === 0 ? this.#sealed : [...this.#sealed, this.#open];
+  /** The index of the last sealed chunk that begins at or before `timeMs`; -1 where none does. */
+  #lastBegunBy(timeMs: number): number {
+    let low = 0;
+    let high = this.#sealed.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#sealed[middle]?.firstMs ?? Number.POSITIVE_INFINITY) <= timeMs) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
   }
 }
 
@@ -102,11 +114,14 @@ export class Tsdb implements Queryable {
     return this.#byKey.size;
   }
 
-  /** The series of these labels, made where there is none yet; undefined where there are too many. */
-  series(labels: Labels): Series | undefined {
+  /**
+   * The series of these labels, made where there is none yet; undefined where there are too many.
+   * @param always even where there are too many
+   */
+  series(labels: Labels, always = false): Series | undefined {
     const known = this.#byKey.get(labels.key);
     if (known !== undefined) return known;
-    if (this.#byKey.size >= this.#options.maxSeries) return undefined;
+    if (this.#byKey.size >= this.#options.maxSeries && !always) return undefined;
     const own = Labels.of(labels.pairs.map(([name, value]) => [this.#intern(name), this.#intern(value)]));
     const made = new Series(this.#nextId++, own);
     this.#byKey.set(own.key, made);
@@ -117,14 +132,19 @@ export class Tsdb implements Queryable {
   /** Forgets what is older than the retention, and series of which nothing is left. */
   dropOld(nowMs: number): void {
     const beforeMs = nowMs - this.#options.retentionMs;
-    for (const [key, series] of this.#byKey) {
+    for (const series of this.#byKey.values()) {
       series.dropBefore(beforeMs);
-      if (series.lastMs !== Number.NEGATIVE_INFINITY) continue;
-      this.#byKey.delete(key);
-      for (const [name, value] of series.labels.pairs) this.#unlink(name, value, series);
+      this.dropEmpty(series);
     }
     // Texts in use are known to the series; here they only wait to be shared.
     if (this.#texts.size > 4 * this.#options.maxSeries) this.#texts.clear();
+  }
+
+  /** Forgets a series that has no samples. */
+  dropEmpty(series: Series): void {
+    if (series.lastMs !== Number.NEGATIVE_INFINITY) return;
+    if (!this.#byKey.delete(series.labels.key)) return;
+    for (const [name, value] of series.labels.pairs) this.#unlink(name, value, series);
   }
 
   select(matchers: readonly Matcher[]): Series[] {

@@ -29,7 +29,9 @@ export function createAutoscalerController(context: ControllerContext): Controll
   const selectors = new Map<string, LabelSelector>();
   // A change of its status is no reason to look again: the next look is planned.
   const changes = mapped(autoscalers.store, ({ metadata: { namespace, name = '' } }, event) =>
-    event.type === 'modified' && jsonEqual(event.old.spec, event.object.spec) ? [] : [formatKey({ namespace, name })],
+    event.type === 'modified' && jsonEqual(event.old.spec, event.object.spec)
+      ? []
+      : [formatKey({ namespace, name })],
   );
   const forReading = [pods, deployments, replicaSets, statefulSets].map(({ store }) =>
     mapped(store as typeof pods.store, () => []),
@@ -88,15 +90,31 @@ class Look {
     } catch (error) {
       if (this.#signal.aborted) throw error;
       const message = errorMessage(error);
-      this.#set('AbleToScale', 'False', 'FailedGetScale', `the HPA controller was unable to get the target's current scale: ${message}`);
+      this.#set(
+        'AbleToScale',
+        'False',
+        'FailedGetScale',
+        `the HPA controller was unable to get the target's current scale: ${message}`,
+      );
       this.#warn('FailedGetScale', message);
       return this.#finish(this.#autoscaler.status ?? {});
     }
-    this.#set('AbleToScale', 'True', 'SucceededGetScale', "the HPA controller was able to get the target's current scale");
+    this.#set(
+      'AbleToScale',
+      'True',
+      'SucceededGetScale',
+      "the HPA controller was able to get the target's current scale",
+    );
     const { replicas: current } = target;
-    if (this.#memory.recommendations.length === 0) this.#memory.recommendations.push({ at: this.#now, count: current });
+    if (this.#memory.recommendations.length === 0)
+      this.#memory.recommendations.push({ at: this.#now, count: current });
     if (current === 0) {
-      this.#set('ScalingActive', 'False', 'ScalingDisabled', 'scaling is disabled since the replica count of the target is zero');
+      this.#set(
+        'ScalingActive',
+        'False',
+        'ScalingDisabled',
+        'scaling is disabled since the replica count of the target is zero',
+      );
       return this.#finish({ currentReplicas: 0, desiredReplicas: 0 });
     }
     if (current > maxReplicas) {
@@ -118,9 +136,14 @@ class Look {
     const verdict = limit(this.#autoscaler.spec, this.#memory, current, proposal.replicas, this.#now);
     this.#set('AbleToScale', 'True', verdict.able.reason, verdict.able.message);
     this.#set('ScalingLimited', verdict.limited.status, verdict.limited.reason, verdict.limited.message);
-    if (verdict.replicas === current) return this.#finish({ currentReplicas: current, desiredReplicas: current });
+    if (verdict.replicas === current)
+      return this.#finish({ currentReplicas: current, desiredReplicas: current });
     const grows = proposal.replicas > current;
-    return this.#resize(target, verdict.replicas, grows ? `${proposal.metric} above target` : 'All metrics below target');
+    return this.#resize(
+      target,
+      verdict.replicas,
+      grows ? `${proposal.metric} above target` : 'All metrics below target',
+    );
   }
 
   /** The largest of what the metrics call for. @returns undefined when there is nothing to go by */
@@ -137,7 +160,8 @@ class Look {
         const { replicas, current } = this.#recommend(metric, target.replicas, pods);
         this.#metrics.push({ type: 'Resource', resource: { name, current } });
         const how = current.averageUtilization === undefined ? '' : ' utilization (percentage of request)';
-        if (best === undefined || replicas > best.replicas) best = { replicas, metric: `${name} resource${how}` };
+        if (best === undefined || replicas > best.replicas)
+          best = { replicas, metric: `${name} resource${how}` };
       } catch (error) {
         const what = metric.resource?.target.averageUtilization === undefined ? 'usage' : 'utilization';
         const message = `failed to get ${name} ${what}: ${errorMessage(error)}`;
@@ -155,7 +179,10 @@ class Look {
       return best;
     }
     this.#set('ScalingActive', 'False', failure.reason, failure.message);
-    this.#warn('FailedComputeMetricsReplicas', `invalid metrics (${failures.length} invalid out of ${metrics.length}), first error is: ${failure.message}`);
+    this.#warn(
+      'FailedComputeMetricsReplicas',
+      `invalid metrics (${failures.length} invalid out of ${metrics.length}), first error is: ${failure.message}`,
+    );
     return undefined;
   }
 
@@ -173,7 +200,9 @@ class Look {
   }
 
   /** The pods that the target selects, unless they are somebody else's as well. */
-  #select(text: string): { readonly pods: readonly Pod[] } | { readonly reason: string; readonly message: string } {
+  #select(
+    text: string,
+  ): { readonly pods: readonly Pod[] } | { readonly reason: string; readonly message: string } {
     if (text === '') {
       this.#warn('SelectorRequired', 'selector is required');
       return { reason: 'InvalidSelector', message: "the HPA target's scale is missing a selector" };
@@ -203,11 +232,29 @@ class Look {
       if (this.#signal.aborted) throw error;
       const message = errorMessage(error);
       this.#warn('FailedRescale', `New size: ${replicas}; reason: ${reason}; error: ${message}`);
-      this.#set('AbleToScale', 'False', 'FailedUpdateScale', `the HPA controller was unable to update the target scale: ${message}`);
-      return this.#finish({ currentReplicas: current, desiredReplicas: this.#autoscaler.status?.desiredReplicas ?? 0 });
+      this.#set(
+        'AbleToScale',
+        'False',
+        'FailedUpdateScale',
+        `the HPA controller was unable to update the target scale: ${message}`,
+      );
+      return this.#finish({
+        currentReplicas: current,
+        desiredReplicas: this.#autoscaler.status?.desiredReplicas ?? 0,
+      });
     }
-    this.#set('AbleToScale', 'True', 'SucceededRescale', `the HPA controller was able to update the target scale to ${replicas}`);
-    this.#recorder.record(this.#autoscaler, 'Normal', 'SuccessfulRescale', `New size: ${replicas}; reason: ${reason}`);
+    this.#set(
+      'AbleToScale',
+      'True',
+      'SucceededRescale',
+      `the HPA controller was able to update the target scale to ${replicas}`,
+    );
+    this.#recorder.record(
+      this.#autoscaler,
+      'Normal',
+      'SuccessfulRescale',
+      `New size: ${replicas}; reason: ${reason}`,
+    );
     const change = { at: this.#now, count: Math.abs(replicas - current) };
     (replicas > current ? this.#memory.added : this.#memory.removed).push(change);
     const lastScaleTime = formatTime(this.#now);
@@ -249,10 +296,10 @@ class Look {
 
   /** Only what is new: a look every few seconds would otherwise write an event each time. */
   #warn(reason: string, message: string): void {
-    const isKnown = this.#autoscaler.status?.conditions?.some((condition) =>
-      condition.status === 'False' && (condition.message ?? '').includes(message),
+    const isKnown = this.#autoscaler.status?.conditions?.some(
+      (condition) => condition.status === 'False' && (condition.message ?? '').includes(message),
     );
-    if (isKnown === true || reason === 'FailedComputeMetricsReplicas' && this.#isUnchanged()) return;
+    if (isKnown === true || (reason === 'FailedComputeMetricsReplicas' && this.#isUnchanged())) return;
     this.#recorder.record(this.#autoscaler, 'Warning', reason, message);
   }
 

@@ -59,7 +59,12 @@ export function limit(
   const stable = Math.min(Math.max(current, lowest), highest);
   memory.recommendations.push({ at: now, count: recommended });
   const able = {
-    reason: stable === recommended ? 'ReadyForNewScale' : recommended >= current ? 'ScaleUpStabilized' : 'ScaleDownStabilized',
+    reason:
+      stable === recommended
+        ? 'ReadyForNewScale'
+        : recommended >= current
+          ? 'ScaleUpStabilized'
+          : 'ScaleDownStabilized',
     message:
       stable === recommended
         ? 'recommended size matches current size'

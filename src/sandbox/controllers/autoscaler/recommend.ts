@@ -76,7 +76,12 @@ export function recommend(
 }
 
 /** What nobody has measured counts against the change: as busy when shrinking, as idle when growing. */
-function assumed(missing: readonly Sample[], ratio: number, wanted: number, byUtilization: boolean): Sample[] {
+function assumed(
+  missing: readonly Sample[],
+  ratio: number,
+  wanted: number,
+  byUtilization: boolean,
+): Sample[] {
   if (ratio === 1) return [];
   const share = byUtilization ? Math.max(100, wanted) / 100 : wanted;
   return missing.map(({ requested }) => ({ used: ratio < 1 ? requested * share : 0, requested }));
@@ -125,7 +130,9 @@ function requestOf(pod: Pod, resource: 'cpu' | 'memory'): number {
   const request = requestsOf(pod.spec).get(resource) ?? 0;
   if (request > 0) return request;
   const container = pod.spec.containers[0]?.name ?? '';
-  throw unknown(`missing request for ${resource} in container ${container} of Pod ${pod.metadata.name ?? ''}`);
+  throw unknown(
+    `missing request for ${resource} in container ${container} of Pod ${pod.metadata.name ?? ''}`,
+  );
 }
 
 function unknown(message: string): InvalidInputError {

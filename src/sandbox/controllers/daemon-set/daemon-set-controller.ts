@@ -18,7 +18,9 @@ export function createDaemonSetController(context: ControllerContext): Controlle
   const allSets = mapped(nodes.store, (_node, event) =>
     event.type === 'modified' && !concernsPlacement(event.old, event.object)
       ? []
-      : daemonSets.store.list().map(({ metadata: { namespace, name = '' } }) => formatKey({ namespace, name })),
+      : daemonSets.store
+          .list()
+          .map(({ metadata: { namespace, name = '' } }) => formatKey({ namespace, name })),
   );
   return context.controller(
     'daemonset',
@@ -81,5 +83,9 @@ function podFor(set: DaemonSet, node: string, hash: string): Pod {
     [revisionLabel]: hash,
   };
   const spec = specFor(template.spec, node);
-  return podOf(set, { ...template, metadata: { ...template.metadata, labels }, spec }, { generateName: podPrefix(set) });
+  return podOf(
+    set,
+    { ...template, metadata: { ...template.metadata, labels }, spec },
+    { generateName: podPrefix(set) },
+  );
 }

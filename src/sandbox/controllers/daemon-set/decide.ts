@@ -34,13 +34,18 @@ export function specFor(spec: PodSpec, nodeName: string): PodSpec {
   const matchFields = [{ key: 'metadata.name', operator: 'In', values: [nodeName] }];
   const { nodeAffinity } = spec.affinity ?? {};
   const terms = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  const nodeSelectorTerms = terms.length === 0 ? [{ matchFields }] : terms.map((term) => ({ ...term, matchFields }));
+  const nodeSelectorTerms =
+    terms.length === 0 ? [{ matchFields }] : terms.map((term) => ({ ...term, matchFields }));
   const required = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } };
-  return { ...spec, tolerations, affinity: { ...spec.affinity, nodeAffinity: { ...nodeAffinity, ...required } } };
+  return {
+    ...spec,
+    tolerations,
+    affinity: { ...spec.affinity, nodeAffinity: { ...nodeAffinity, ...required } },
+  };
 }
 
 /** Whether a node should get a pod, and whether one that is there may stay. */
-export function placement({ spec }: DaemonSet, node: Node): { readonly run: boolean; readonly stay: boolean } {
+function placement({ spec }: DaemonSet, node: Node): { readonly run: boolean; readonly stay: boolean } {
   const pod = specFor(spec.template.spec, node.metadata.name ?? '');
   const isNamed = (pod.nodeName ?? '') === '' || pod.nodeName === node.metadata.name;
   if (!isNamed || !matchesNodeAffinity(pod, node)) return { run: false, stay: false };
@@ -95,7 +100,8 @@ export function decide(rollout: Rollout, nodes: readonly NodePods[]): DaemonChan
 /** All but the oldest pod of each revision. */
 function surplus(rollout: Rollout, working: readonly Pod[]): Pod[] {
   const surge = limits(rollout.set, 1).maxSurge > 0;
-  const byRevision = (isNew: boolean): Pod[] => working.filter((pod) => isCurrent(rollout, pod) === isNew).sort(byAge);
+  const byRevision = (isNew: boolean): Pod[] =>
+    working.filter((pod) => isCurrent(rollout, pod) === isNew).sort(byAge);
   if (surge) return [...byRevision(true).slice(1), ...byRevision(false).slice(1)];
   return working.toSorted(byAge).slice(1);
 }
@@ -135,10 +141,14 @@ function roll(rollout: Rollout, nodes: readonly NodePods[]): DaemonChanges {
   const replaceable = pairs.flatMap(({ old }) => (old === undefined ? [] : [old]));
   if (maxSurge > 0) {
     const surging = pairs.filter(({ old, young }) => old !== undefined && young !== undefined).length;
-    const waiting = pairs.filter(({ old, young, present }) => old !== undefined && young === undefined && present === 1);
+    const waiting = pairs.filter(
+      ({ old, young, present }) => old !== undefined && young === undefined && present === 1,
+    );
     return {
       create: waiting.slice(0, Math.max(0, maxSurge - surging)).map(({ name }) => name),
-      remove: pairs.flatMap(({ old, young }) => (old !== undefined && (isUp(young) || (young !== undefined && !isUp(old))) ? [old] : [])),
+      remove: pairs.flatMap(({ old, young }) =>
+        old !== undefined && (isUp(young) || (young !== undefined && !isUp(old))) ? [old] : [],
+      ),
     };
   }
   const down = pairs.filter(({ young, old }) => !isUp(young) && !isUp(old)).length;
@@ -170,8 +180,7 @@ export function daemonSetStatus(
   }
   counts.updated = nodes.filter(
     ({ node, pods }) =>
-      placement(set, node).run &&
-      pods.some((pod) => pod.metadata.labels?.[revisionLabel] === hash),
+      placement(set, node).run && pods.some((pod) => pod.metadata.labels?.[revisionLabel] === hash),
   ).length;
   const unavailable = counts.desired - counts.available;
   const { collisionCount } = set.status ?? {};

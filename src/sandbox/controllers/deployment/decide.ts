@@ -20,7 +20,9 @@ export function scalingStep(
   const [only] = active;
   if (active.length <= 1) {
     const target = only ?? newest ?? old.at(-1);
-    return target === undefined || target.spec.replicas === spec.replicas ? [] : [resize(target, spec.replicas)];
+    return target === undefined || target.spec.replicas === spec.replicas
+      ? []
+      : [resize(target, spec.replicas)];
   }
   if (isSaturated(spec.replicas, newest)) {
     return old.filter((set) => set.spec.replicas > 0).map((set) => resize(set, 0));

@@ -1,4 +1,5 @@
-import { errorMessage } from '../../../base/errors.ts';
+import { statusReason } from '../../../base/error-codes.ts';
+import { errorMessage, TypedError } from '../../../base/errors.ts';
 import { isAlreadyExists, isNamespaceTerminating } from '../../../kube/api-error.ts';
 import type { Controller, Result } from '../../../kube/controller.ts';
 import type { EventRecorder } from '../../../kube/event-recorder.ts';
@@ -42,7 +43,8 @@ export function createDeploymentController(context: ControllerContext): Controll
   const endsOfPods = mapped(pods.store, (pod, event) => {
     if (event.type !== 'deleted') return [];
     const owner = controllerOf(pod);
-    const set = owner?.kind === 'ReplicaSet' ? replicaSets.get(pod.metadata.namespace, owner.name) : undefined;
+    const set =
+      owner?.kind === 'ReplicaSet' ? replicaSets.get(pod.metadata.namespace, owner.name) : undefined;
     const deployment = set === undefined ? undefined : controllerOf(set);
     return deployment?.kind === 'Deployment' ? [`${pod.metadata.namespace ?? ''}/${deployment.name}`] : [];
   });
@@ -160,7 +162,7 @@ class Sync {
     const { minReadySeconds = 0 } = this.#deployment.spec;
     const current = newest.metadata.annotations ?? {};
     const next = newestAnnotations(this.#deployment, current, old);
-    const difference = createMergePatch(current, next as Record<string, Json>);
+    const difference = createMergePatch(current, next);
     const change = {
       ...(Object.keys(difference).length > 0 && { metadata: { annotations: difference } }),
       ...((newest.spec.minReadySeconds ?? 0) !== minReadySeconds && { spec: { minReadySeconds } }),
@@ -199,7 +201,7 @@ class Sync {
       return await replicaSets.create(wanted, this.#signal);
     } catch (error) {
       if (isNamespaceTerminating(error)) return undefined;
-      if (isAlreadyExists(error)) return this.#existing(wanted, error);
+      if (isAlreadyExists(error)) return this.#existing(wanted);
       const message = `Failed to create new replica set "${wanted.metadata.name ?? ''}": ${errorMessage(error)}`;
       if (!this.#signal.aborted) {
         this.#progress('False', 'ReplicaSetCreateError', message);
@@ -211,7 +213,7 @@ class Sync {
   }
 
   /** A set of the wanted name is there: ours after all, or another template with the same hash. */
-  async #existing(wanted: ReplicaSet, error: unknown): Promise<ReplicaSet> {
+  async #existing(wanted: ReplicaSet): Promise<ReplicaSet> {
     const { replicaSets, deployments } = this.#context;
     const { namespace, name = '' } = wanted.metadata;
     const found = await replicaSets.client.get({ namespace, name }, { signal: this.#signal });
@@ -220,7 +222,10 @@ class Sync {
     if (isOurs && sameTemplate(found.spec.template, template)) return found;
     const collisionCount = (this.#deployment.status?.collisionCount ?? 0) + 1;
     await deployments.patch(this.#deployment, { status: { collisionCount } }, this.#signal, 'status');
-    throw error;
+    throw new TypedError(`ReplicaSet ${name} has another template: its name is taken`, {
+      code: statusReason('AlreadyExists'),
+      next: 'wait',
+    });
   }
 
   async #patchSet(set: ReplicaSet, change: object): Promise<ReplicaSet> {
@@ -235,7 +240,9 @@ class Sync {
     for (const { name, from, to } of steps) {
       const set = this.#sets.find(({ metadata }) => metadata.name === name);
       if (set === undefined) continue;
-      const isMarked = Object.entries(marks).every(([key, value]) => set.metadata.annotations?.[key] === value);
+      const isMarked = Object.entries(marks).every(
+        ([key, value]) => set.metadata.annotations?.[key] === value,
+      );
       if (from === to && (!annotate || isMarked)) continue;
       await this.#patchSet(set, { metadata: { annotations: marks }, spec: { replicas: to } });
       if (from === to) continue;

@@ -1,6 +1,18 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { deployment, startTestCluster, type TestCluster, type TestClusterOptions } from '../cluster.test-double.ts';
-import { type Deployment, deploymentKind, type Pod, podKind, type ReplicaSet, replicaSetKind } from '../kinds.ts';
+import {
+  deployment,
+  startTestCluster,
+  type TestCluster,
+  type TestClusterOptions,
+} from '../cluster.test-double.ts';
+import {
+  type Deployment,
+  deploymentKind,
+  type Pod,
+  podKind,
+  type ReplicaSet,
+  replicaSetKind,
+} from '../kinds.ts';
 import { isReady } from '../pods.ts';
 import { templateHash } from '../template-hash.ts';
 import { findCondition } from '../workload-conditions.ts';
@@ -196,7 +208,7 @@ test('of the old ReplicaSets only as many are kept as the history may have', asy
     await setImage(image);
   }
   await cluster.clock.advance(15_000);
-  const images = (await sets()).map(({ spec }) => spec.template.spec.containers[0]?.image);
+  const images = (await sets()).map(({ spec }) => spec.template.spec.containers[0]?.image ?? '');
   expect(images.sort()).toEqual(['app:3', 'app:4', 'app:5']);
 });
 
@@ -206,7 +218,9 @@ test('a Deployment that is deleted without its ReplicaSet gets it back when it i
   await cluster.clock.advance(10_000);
   const before = (await livePods()).map(({ metadata }) => metadata.uid);
   const deployments = cluster.client.resource<Deployment>(deploymentKind);
-  await cluster.run(deployments.delete({ namespace: 'default', name: 'web' }, { propagationPolicy: 'Orphan' }));
+  await cluster.run(
+    deployments.delete({ namespace: 'default', name: 'web' }, { propagationPolicy: 'Orphan' }),
+  );
   await cluster.clock.advance(5000);
   expect((await sets()).map(({ metadata }) => metadata.ownerReferences)).toEqual([undefined]);
   await cluster.create(deploymentKind, deployment('web', 2));

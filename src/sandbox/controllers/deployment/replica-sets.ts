@@ -21,11 +21,10 @@ const maxHistoryLength = 2000;
 type Annotations = Readonly<Record<string, string>>;
 
 /** From the oldest to the youngest. */
-export function byAge(sets: readonly ReplicaSet[]): ReplicaSet[] {
+function byAge(sets: readonly ReplicaSet[]): ReplicaSet[] {
   const createdAt = (set: ReplicaSet): number => parseTime(set.metadata.creationTimestamp ?? '');
   return sets.toSorted(
-    (a, b) =>
-      createdAt(a) - createdAt(b) || ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1),
+    (a, b) => createdAt(a) - createdAt(b) || ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1),
   );
 }
 
@@ -72,7 +71,8 @@ export function newestAnnotations(
   const revision = Math.max(0, ...old.map(revisionOf)) + 1;
   if (Number(before ?? 0) >= revision) return next;
   next[annotations.revision] = String(revision);
-  if (before !== undefined) next[annotations.history] = appendHistory(current[annotations.history] ?? '', before);
+  if (before !== undefined)
+    next[annotations.history] = appendHistory(current[annotations.history] ?? '', before);
   return next;
 }
 

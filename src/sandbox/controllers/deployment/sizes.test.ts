@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Limits, limitsOf, newestSize, proportionalSizes, type Resize, rollingStep, type SetSize } from './sizes.ts';
+import {
+  type Limits,
+  limitsOf,
+  newestSize,
+  proportionalSizes,
+  type Resize,
+  rollingStep,
+  type SetSize,
+} from './sizes.ts';
 
 const strategy = (maxSurge: number | string, maxUnavailable: number | string): object => ({
   type: 'RollingUpdate',
@@ -72,7 +80,9 @@ describe('a step of a rolling update', () => {
         fc.pre(before.newest.replicas <= before.limits.replicas);
         const after = apply(before, step(before));
         const { replicas, maxUnavailable } = before.limits;
-        expect(available(after)).toBeGreaterThanOrEqual(Math.min(available(before), replicas - maxUnavailable));
+        expect(available(after)).toBeGreaterThanOrEqual(
+          Math.min(available(before), replicas - maxUnavailable),
+        );
       }),
     );
   });
@@ -107,7 +117,8 @@ describe('a step of a rolling update', () => {
           const steps = step(now);
           now = apply(now, steps);
           const ready = (set: SetSize): SetSize => {
-            const grows = set.available < set.replicas && (chance.next().value || steps.length === 0);
+            const isLucky: boolean = chance.next().value === true;
+            const grows = set.available < set.replicas && (isLucky || steps.length === 0);
             return grows ? { ...set, available: set.available + 1 } : set;
           };
           now = { ...now, newest: ready(now.newest), old: now.old.map(ready) };
@@ -151,7 +162,12 @@ describe('scaling during a rollout', () => {
     });
     fc.assert(
       fc.property(drawn, ({ limits: { replicas, ...rest }, sets, before }) => {
-        const active = sets.map((size, i) => ({ name: `${i}`, replicas: size, available: 0, maxReplicasBefore: before }));
+        const active = sets.map((size, i) => ({
+          name: `${i}`,
+          replicas: size,
+          available: 0,
+          maxReplicasBefore: before,
+        }));
         const after = proportionalSizes({ replicas, ...rest }, active, 5);
         for (const { to } of after) expect(to).toBeGreaterThanOrEqual(0);
         const allowed = replicas === 0 ? 0 : replicas + rest.maxSurge;

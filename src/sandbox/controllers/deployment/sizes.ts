@@ -105,15 +105,20 @@ export function proportionalSizes(limits: Limits, active: readonly ScaledSet[], 
     added += share;
     return set.replicas + share;
   });
-  // What rounding left over goes to the largest.
-  const [first = 0] = sizes;
-  sizes[0] = Math.max(0, first + toAdd - added);
+  // What rounding left over goes to the largest, or as much of it as that can give up.
+  let leftover = toAdd - added;
+  for (const [i, size] of sizes.entries()) {
+    const next = Math.max(0, size + leftover);
+    leftover -= next - size;
+    sizes[i] = next;
+  }
   return ordered.map((set, i) => ({ name: set.name, from: set.replicas, to: sizes[i] ?? set.replicas }));
 }
 
 function fractionOf({ replicas, maxSurge }: Limits, set: ScaledSet, actual: number): number {
   if (replicas === 0) return -set.replicas;
-  const before = set.maxReplicasBefore === undefined || set.maxReplicasBefore === 0 ? actual : set.maxReplicasBefore;
+  const before =
+    set.maxReplicasBefore === undefined || set.maxReplicasBefore === 0 ? actual : set.maxReplicasBefore;
   if (before === 0) return 0;
   return Math.round((set.replicas * (replicas + maxSurge)) / before) - set.replicas;
 }

@@ -99,7 +99,8 @@ export function isComplete({ spec, metadata }: Deployment, status: DeploymentSta
 }
 
 function hasProgressed(before: DeploymentStatus, after: DeploymentStatus): boolean {
-  const oldPods = ({ replicas = 0, updatedReplicas = 0 }: DeploymentStatus): number => replicas - updatedReplicas;
+  const oldPods = ({ replicas = 0, updatedReplicas = 0 }: DeploymentStatus): number =>
+    replicas - updatedReplicas;
   return (
     (after.updatedReplicas ?? 0) > (before.updatedReplicas ?? 0) ||
     oldPods(after) < oldPods(before) ||
@@ -137,7 +138,8 @@ function judged(
   if (deadlineMs === undefined) return withoutCondition(conditions, 'Progressing');
   const current = findCondition(conditions, 'Progressing');
   const wasComplete =
-    (counted.replicas ?? 0) === (counted.updatedReplicas ?? 0) && current?.reason === 'NewReplicaSetAvailable';
+    (counted.replicas ?? 0) === (counted.updatedReplicas ?? 0) &&
+    current?.reason === 'NewReplicaSetAvailable';
   if (wasComplete) return conditions;
   const who =
     newest === undefined
@@ -149,7 +151,11 @@ function judged(
   }
   if (hasProgressed(deployment.status ?? {}, counted)) {
     // Also where the reason stays: each step of progress starts the deadline anew.
-    const progress = { status: 'True', reason: 'ReplicaSetUpdated', message: `${who} is progressing.` } as const;
+    const progress = {
+      status: 'True',
+      reason: 'ReplicaSetUpdated',
+      message: `${who} is progressing.`,
+    } as const;
     const since = current?.status === 'True' ? current.lastTransitionTime : undefined;
     const [fresh] = withProgress([], progress, now);
     const renewed = fresh === undefined ? [] : [{ ...fresh, lastTransitionTime: since ?? formatTime(now) }];
@@ -178,11 +184,7 @@ function withFailure(
 }
 
 /** Milliseconds until the rollout would be late without any progress; undefined where it cannot be. */
-export function untilLate(
-  deployment: Deployment,
-  status: DeploymentStatus,
-  now: number,
-): number | undefined {
+export function untilLate(deployment: Deployment, status: DeploymentStatus, now: number): number | undefined {
   const deadlineMs = progressDeadlineMs(deployment);
   const progressing = findCondition(status.conditions, 'Progressing');
   if (deadlineMs === undefined || progressing?.lastUpdateTime === undefined) return undefined;

@@ -84,8 +84,12 @@ function targetPortOf({ targetPort, port, protocol = 'TCP' }: ServicePort, pod: 
   if (targetPort === undefined || targetPort === 0 || targetPort === '') return port;
   if (typeof targetPort === 'number') return targetPort;
   const { containers, initContainers = [] } = pod.spec;
-  const running = [...containers, ...initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')];
+  const running = [
+    ...containers,
+    ...initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always'),
+  ];
   return running
     .flatMap(({ ports = [] }) => ports)
-    .find((declared) => declared.name === targetPort && (declared.protocol ?? 'TCP') === protocol)?.containerPort;
+    .find((declared) => declared.name === targetPort && (declared.protocol ?? 'TCP') === protocol)
+    ?.containerPort;
 }

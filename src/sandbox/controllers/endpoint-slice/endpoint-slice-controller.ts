@@ -38,7 +38,9 @@ export function createEndpointSliceController(context: ControllerContext): Contr
         return;
       }
       if (service.spec.type === 'ExternalName' || service.spec.selector === undefined) return;
-      const selected = pods.store.byIndex(byNamespace, namespace ?? '').filter((pod) => selects(service, pod));
+      const selected = pods.store
+        .byIndex(byNamespace, namespace ?? '')
+        .filter((pod) => selects(service, pod));
       const groups = groupsOf(service, selected, (node) => nodes.get(undefined, node));
       await syncSlices(context, service, groups, signal);
       await syncEndpoints(context, service, groups, signal);

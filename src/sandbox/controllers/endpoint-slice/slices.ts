@@ -3,7 +3,7 @@ import { ownerReferenceOf } from '../../../machinery/owner-references.ts';
 import type { EndpointSlice, Service, SliceEndpoint } from '../kinds.ts';
 import { type EndpointGroup, portsKey } from './addresses.ts';
 
-export const serviceNameLabel = 'kubernetes.io/service-name';
+const serviceNameLabel = 'kubernetes.io/service-name';
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
 export const managedBy = 'endpointslice-controller.k8s.io';
 export const headlessLabel = 'service.kubernetes.io/headless';
@@ -33,7 +33,11 @@ export function reconcileSlices(
   const create: EndpointSlice[] = [];
   const update: EndpointSlice[] = [];
   const unused = new Set(existing);
-  const put = (slice: EndpointSlice, endpoints: readonly SliceEndpoint[], ports: EndpointSlice['ports']): void => {
+  const put = (
+    slice: EndpointSlice,
+    endpoints: readonly SliceEndpoint[],
+    ports: EndpointSlice['ports'],
+  ): void => {
     unused.delete(slice);
     const next = { ...slice, metadata: { ...slice.metadata, labels }, endpoints, ports };
     const isSame =

@@ -42,7 +42,8 @@ export function decideJob(job: Job, pods: readonly Pod[], now: number): JobDecis
   const delayMs = failureDelay(pods, now);
   const missing = Math.max(0, wanted - active.length);
   // With no goal of their own, pods that still run are let finish once one has succeeded.
-  const surplus = completions === undefined && succeeded > 0 && !ended && !suspend ? 0 : active.length - wanted;
+  const surplus =
+    completions === undefined && succeeded > 0 && !ended && !suspend ? 0 : active.length - wanted;
   const remove = surplus > 0 ? active.slice(-surplus) : [];
   const gone = new Set(remove);
   const stays = active.filter((pod) => !gone.has(pod));
@@ -63,17 +64,29 @@ export function decideJob(job: Job, pods: readonly Pod[], now: number): JobDecis
     create: delayMs > 0 ? 0 : missing,
     remove,
     outcome,
-    wakeMs: ended ? undefined : earliest(missing > 0 && delayMs > 0 ? delayMs : undefined, untilDeadline(job, startTime, now)),
+    wakeMs: ended
+      ? undefined
+      : earliest(missing > 0 && delayMs > 0 ? delayMs : undefined, untilDeadline(job, startTime, now)),
   };
 }
 
 function judge(
   job: Job,
-  pods: { readonly active: number; readonly succeeded: number; readonly failed: number; readonly backoffLimit: number },
+  pods: {
+    readonly active: number;
+    readonly succeeded: number;
+    readonly failed: number;
+    readonly backoffLimit: number;
+  },
   now: number,
 ): WorkloadCondition | undefined {
   const { completions } = job.spec;
-  const failure = (reason: string, message: string): WorkloadCondition => ({ type: 'Failed', status: 'True', reason, message });
+  const failure = (reason: string, message: string): WorkloadCondition => ({
+    type: 'Failed',
+    status: 'True',
+    reason,
+    message,
+  });
   if (pods.failed > pods.backoffLimit) {
     return failure('BackoffLimitExceeded', 'Job has reached the specified backoff limit');
   }
@@ -81,7 +94,8 @@ function judge(
   if (deadlineMs !== undefined && deadlineMs <= 0 && job.spec.suspend !== true) {
     return failure('DeadlineExceeded', 'Job was active longer than specified deadline');
   }
-  const isDone = completions === undefined ? pods.succeeded > 0 && pods.active === 0 : pods.succeeded >= completions;
+  const isDone =
+    completions === undefined ? pods.succeeded > 0 && pods.active === 0 : pods.succeeded >= completions;
   if (!isDone) return undefined;
   return {
     type: 'Complete',
@@ -133,12 +147,26 @@ function conditionsAfter(
   const isSuspended = findCondition(conditions, 'Suspended')?.status === 'True';
   if (outcome !== undefined) {
     const first = outcome.type === 'Complete' ? 'SuccessCriteriaMet' : 'FailureTarget';
-    conditions = [...withoutCondition(conditions, first), { ...outcome, type: first, ...time }, { ...outcome, ...time }];
+    conditions = [
+      ...withoutCondition(conditions, first),
+      { ...outcome, type: first, ...time },
+      { ...outcome, ...time },
+    ];
   } else if (spec.suspend === true && !isSuspended) {
-    const suspended = { type: 'Suspended', status: 'True', reason: 'JobSuspended', message: 'Job suspended' } as const;
+    const suspended = {
+      type: 'Suspended',
+      status: 'True',
+      reason: 'JobSuspended',
+      message: 'Job suspended',
+    } as const;
     conditions = withCondition(conditions, { ...suspended, ...time }, now);
   } else if (spec.suspend !== true && isSuspended) {
-    const resumed = { type: 'Suspended', status: 'False', reason: 'JobResumed', message: 'Job resumed' } as const;
+    const resumed = {
+      type: 'Suspended',
+      status: 'False',
+      reason: 'JobResumed',
+      message: 'Job resumed',
+    } as const;
     conditions = withCondition(conditions, { ...resumed, ...time }, now);
   }
   return conditions.length === 0 ? {} : { conditions };

@@ -49,7 +49,8 @@ async function sync(
   const written = await patchStatusIfChanged(jobs.client, job, status, { fieldManager, signal });
   if (written.changed) jobs.wrote(written.object);
   if (outcome?.type === 'Complete') recorder.record(job, 'Normal', 'Completed', 'Job completed');
-  else if (outcome !== undefined) recorder.record(job, 'Warning', outcome.reason ?? '', outcome.message ?? '');
+  else if (outcome !== undefined)
+    recorder.record(job, 'Warning', outcome.reason ?? '', outcome.message ?? '');
   const suspended = findCondition(status.conditions, 'Suspended');
   if (suspended !== undefined && suspended.status !== findCondition(known, 'Suspended')?.status) {
     const isSuspended = suspended.status === 'True';

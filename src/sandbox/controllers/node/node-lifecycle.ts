@@ -43,7 +43,8 @@ export function createNodeLifecycleController(context: ControllerContext): Contr
       const node = nodes.get(undefined, name);
       if (node === undefined || isTerminating(node)) return undefined;
       const silentMs = untilSilent(context, name);
-      const current = silentMs !== undefined && silentMs <= 0 ? await markUnknown(context, recorder, node, signal) : node;
+      const current =
+        silentMs !== undefined && silentMs <= 0 ? await markUnknown(context, recorder, node, signal) : node;
       await syncTaints(context, current, signal);
       const evictMs = await evict(context, current, signal);
       return soonest(silentMs !== undefined && silentMs > 0 ? silentMs : undefined, evictMs);
@@ -81,7 +82,12 @@ async function markUnknown(
     lastTransitionTime: formatTime(context.now()),
   };
   const others = conditions.filter((condition) => condition !== ready);
-  const marked = await context.nodes.patch(node, { status: { conditions: [...others, unknown] } }, signal, 'status');
+  const marked = await context.nodes.patch(
+    node,
+    { status: { conditions: [...others, unknown] } },
+    signal,
+    'status',
+  );
   recorder.record(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
   for (const pod of context.pods.store.byIndex(byNode, name).filter(isReady)) {
     await markPodNotReady(context, pod, signal);
@@ -111,16 +117,23 @@ async function syncTaints(context: ControllerContext, node: Node, signal: AbortS
   });
   const others = taints.filter((taint) => taint.key !== notReady && taint.key !== unreachable);
   const next = [...others, ...wanted];
-  const isSame = next.length === taints.length && next.every((taint) => taints.some((old) => jsonEqual(old, taint)));
+  const isSame =
+    next.length === taints.length && next.every((taint) => taints.some((old) => jsonEqual(old, taint)));
   if (isSame) return;
   await context.nodes.patch(node, { spec: { taints: next.length === 0 ? null : next } }, signal);
 }
 
 /** Deletes pods that may not stay. @returns milliseconds until the next one may not stay any longer */
-async function evict(context: ControllerContext, node: Node, signal: AbortSignal): Promise<number | undefined> {
+async function evict(
+  context: ControllerContext,
+  node: Node,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   const name = node.metadata.name ?? '';
   const fresh = context.nodes.get(undefined, name) ?? node;
-  const taints = ((fresh.spec?.taints ?? []) as readonly Taint[]).filter(({ effect }) => effect === 'NoExecute');
+  const taints = ((fresh.spec?.taints ?? []) as readonly Taint[]).filter(
+    ({ effect }) => effect === 'NoExecute',
+  );
   let nextMs: number | undefined;
   for (const pod of taints.length === 0 ? [] : context.pods.store.byIndex(byNode, name)) {
     if (isTerminating(pod)) continue;

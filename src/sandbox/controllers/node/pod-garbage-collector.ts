@@ -21,24 +21,28 @@ export function createPodGarbageCollector(context: ControllerContext): Controlle
           return formatKey({ namespace, name });
         }),
   );
-  return context.controller('pod-garbage-collector', [forObject(pods.store), podsOfNodes], async (key, { signal }) => {
-    const { namespace, name } = parseKey(key);
-    const pod = pods.get(namespace, name);
-    const node = pod?.spec.nodeName ?? '';
-    const isOrphan = node !== '' && nodes.get(undefined, node) === undefined;
-    if (pod === undefined || (!isOrphan && (node !== '' || !isTerminating(pod)))) {
+  return context.controller(
+    'pod-garbage-collector',
+    [forObject(pods.store), podsOfNodes],
+    async (key, { signal }) => {
+      const { namespace, name } = parseKey(key);
+      const pod = pods.get(namespace, name);
+      const node = pod?.spec.nodeName ?? '';
+      const isOrphan = node !== '' && nodes.get(undefined, node) === undefined;
+      if (pod === undefined || (!isOrphan && (node !== '' || !isTerminating(pod)))) {
+        missingSince.delete(key);
+        return undefined;
+      }
+      const now = context.now();
+      const since = missingSince.get(key) ?? now;
+      missingSince.set(key, since);
+      if (isOrphan && now - since < quarantineMs) return { requeueAfterMs: since + quarantineMs - now };
+      if (isOrphan && (await exists(context, node, signal))) return undefined;
       missingSince.delete(key);
+      await pods.delete(pod, signal, { gracePeriodSeconds: 0 });
       return undefined;
-    }
-    const now = context.now();
-    const since = missingSince.get(key) ?? now;
-    missingSince.set(key, since);
-    if (isOrphan && now - since < quarantineMs) return { requeueAfterMs: since + quarantineMs - now };
-    if (isOrphan && (await exists(context, node, signal))) return undefined;
-    missingSince.delete(key);
-    await pods.delete(pod, signal, { gracePeriodSeconds: 0 });
-    return undefined;
-  });
+    },
+  );
 }
 
 async function exists({ nodes }: ControllerContext, name: string, signal: AbortSignal): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { errorMessage } from '../../../base/errors.ts';
 import { patchStatusIfChanged } from '../../../kube/apply-if-changed.ts';
 import type { Controller, ReconcileContext, Result } from '../../../kube/controller.ts';
 import { parseKey } from '../../../kube/object-key.ts';
@@ -42,13 +43,13 @@ async function reconcile(
   const set = replicaSets.get(namespace, name);
   if (set === undefined) return undefined;
   const mine = await claim(pods, replicaSets, set, signal, isActive);
-  let failure: unknown;
+  let failure: Error | undefined;
   if (!isTerminating(set)) {
     try {
       await resize(context, control, set, mine, signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      failure = error;
+      failure = error instanceof Error ? error : new Error(errorMessage(error));
     }
   }
   const now = context.now();

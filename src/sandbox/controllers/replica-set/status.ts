@@ -1,4 +1,3 @@
-import { errorMessage } from '../../../base/errors.ts';
 import type { Pod, ReplicaSet } from '../kinds.ts';
 import { isActive, isAvailable, isReady, isTerminating, isFinished } from '../pods.ts';
 import { findCondition, withCondition, withoutCondition } from '../workload-conditions.ts';
@@ -14,7 +13,7 @@ import { findCondition, withCondition, withoutCondition } from '../workload-cond
 export function replicaSetStatus(
   set: ReplicaSet,
   pods: readonly Pod[],
-  failure: unknown,
+  failure: Error | undefined,
   now: number,
 ): NonNullable<ReplicaSet['status']> {
   const { replicas, minReadySeconds = 0, template } = set.spec;
@@ -43,9 +42,17 @@ export function replicaSetStatus(
 
 type Conditions = NonNullable<NonNullable<ReplicaSet['status']>['conditions']>;
 
-function conditionsAfter(known: Conditions, failure: unknown, reason: string, now: number): Conditions {
+function conditionsAfter(
+  known: Conditions,
+  failure: Error | undefined,
+  reason: string,
+  now: number,
+): Conditions {
   if (failure === undefined) return withoutCondition(known, 'ReplicaFailure');
   if (findCondition(known, 'ReplicaFailure') !== undefined) return known;
-  const message = errorMessage(failure);
-  return withCondition(known, { type: 'ReplicaFailure', status: 'True', reason, message }, now);
+  return withCondition(
+    known,
+    { type: 'ReplicaFailure', status: 'True', reason, message: failure.message },
+    now,
+  );
 }

@@ -31,7 +31,11 @@ export function chooseNode(pod: Pod, nodes: readonly LoadedNode[]): Choice {
     return why.length === 0;
   });
   const [best] = fitting
-    .map(({ node, pods }) => ({ name: node.metadata.name ?? '', score: scoreOf(pod, node, pods), pods: pods.length }))
+    .map(({ node, pods }) => ({
+      name: node.metadata.name ?? '',
+      score: scoreOf(pod, node, pods),
+      pods: pods.length,
+    }))
     .sort((a, b) => b.score - a.score || a.pods - b.pods || (a.name < b.name ? -1 : 1));
   if (best !== undefined) return { node: best.name };
   const counted = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort();
@@ -61,7 +65,8 @@ function shortages(pod: Pod, node: Node, pods: readonly Pod[]): string[] {
   for (const [resource, amount] of requestsOf(pod.spec)) {
     // A node that reports no resources at all is not limited.
     if (amount === 0 || available.size === 0) continue;
-    if (amount + (used.get(resource) ?? 0) > (available.get(resource) ?? 0)) found.push(`Insufficient ${resource}`);
+    if (amount + (used.get(resource) ?? 0) > (available.get(resource) ?? 0))
+      found.push(`Insufficient ${resource}`);
   }
   return found;
 }

@@ -7,14 +7,21 @@ export function matchesNodeAffinity(spec: PodSpec, node: Node): boolean {
   const labels = node.metadata.labels ?? {};
   const selected = Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  return selected && (required === undefined || required.nodeSelectorTerms.some((term) => matchesTerm(term, node)));
+  return (
+    selected && (required === undefined || required.nodeSelectorTerms.some((term) => matchesTerm(term, node)))
+  );
 }
 
 /** A term without requirements matches nothing. */
-export function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
+export function matchesTerm(
+  { matchExpressions = [], matchFields = [] }: NodeSelectorTerm,
+  node: Node,
+): boolean {
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
   return (
-    matchExpressions.every((requirement) => satisfies(requirement, node.metadata.labels?.[requirement.key])) &&
+    matchExpressions.every((requirement) =>
+      satisfies(requirement, node.metadata.labels?.[requirement.key]),
+    ) &&
     matchFields.every(
       (requirement) => requirement.key === 'metadata.name' && satisfies(requirement, node.metadata.name),
     )
@@ -47,11 +54,15 @@ export function untoleratedTaint(
   effects: readonly string[] = ['NoSchedule', 'NoExecute'],
 ): Taint | undefined {
   return node.spec?.taints?.find(
-    (taint) => effects.includes(taint.effect) && !tolerations.some((toleration) => tolerates(toleration, taint)),
+    (taint) =>
+      effects.includes(taint.effect) && !tolerations.some((toleration) => tolerates(toleration, taint)),
   );
 }
 
-function tolerates({ key = '', operator = 'Equal', value = '', effect = '' }: Toleration, taint: Taint): boolean {
+function tolerates(
+  { key = '', operator = 'Equal', value = '', effect = '' }: Toleration,
+  taint: Taint,
+): boolean {
   if (effect !== '' && effect !== taint.effect) return false;
   if (key !== '' && key !== taint.key) return false;
   return operator === 'Exists' || (key !== '' && value === (taint.value ?? ''));

@@ -9,7 +9,7 @@ function amountOf(resource: string, quantity: string | number): number {
   return Number(resource === 'cpu' ? parsed.milliValue() : parsed.value());
 }
 
-export function amountsOf(quantities: Readonly<Record<string, string | number>> | undefined): Amounts {
+function amountsOf(quantities: Readonly<Record<string, string | number>> | undefined): Amounts {
   return new Map(Object.entries(quantities ?? {}).map(([name, value]) => [name, amountOf(name, value)]));
 }
 

@@ -1,7 +1,10 @@
 import { PromqlCancelledError, PromqlExecutionError, PromqlTimeoutError } from './errors.ts';
 
 export interface Limits {
-  /** Samples that a query may touch, each time it does; what bounds its work and memory. */
+  /**
+   * Samples that a query may touch, counted each time it does; evaluations count as some samples too. It bounds work
+   * and memory: a query holds up the whole process.
+   */
   readonly maxSamples: number;
   /** True once the time for the query is over. */
   readonly expired?: (() => boolean) | undefined;

@@ -40,7 +40,12 @@ export interface RangeSeries extends PointSeries {
   readonly toMs: number;
 }
 
-export function sameLabelset(): PromqlExecutionError {
+/** Samples that could be read in the time that it takes to evaluate one part of a query at one moment. */
+const evaluationCost = 20;
+/** The same for looking up the newest sample of a series. */
+const lookupCost = 2;
+
+function sameLabelset(): PromqlExecutionError {
   return new PromqlExecutionError('vector cannot contain metrics with the same labelset');
 }
 
@@ -88,17 +93,18 @@ export class Evaluation {
   }
 
   vector(expr: Expr, atMs: number): readonly Sample[] {
+    this.budget.charge(evaluationCost);
     switch (expr.kind) {
       case 'vectorSelector':
-        return this.#instant(expr, atMs).map(({ labels, value }) => ({ labels, value }));
+        return this.#instant(expr, atMs);
       case 'paren':
         return this.vector(expr.expr, atMs);
       case 'unary':
         return this.#negated(expr, expr.expr, expr.operator, atMs);
       case 'binary':
-        return distinct(this.#binary(expr, atMs));
+        return this.#binary(expr, atMs);
       case 'aggregate':
-        return distinct(this.#aggregate(expr, atMs));
+        return this.#aggregate(expr, atMs);
       case 'call':
         return this.#vectorCall(expr, atMs);
       default:
@@ -165,10 +171,12 @@ export class Evaluation {
     const momentMs = this.#moment(selector, atMs);
     const samples: (Sample & { readonly timeMs: number })[] = [];
     const series = this.#select(selector);
-    this.budget.charge(series.length);
+    this.budget.charge(series.length * lookupCost);
     for (const reader of series) {
       const found = reader.latest(momentMs - this.#options.lookbackMs, momentMs);
-      if (found !== undefined) samples.push({ labels: reader.labels, ...found });
+      if (found !== undefined) {
+        samples.push({ labels: reader.labels, timeMs: found.timeMs, value: found.value });
+      }
     }
     return samples;
   }
@@ -234,14 +242,16 @@ export class Evaluation {
     }
     if (typeOf(left) === 'scalar') {
       const scalar = this.scalar(left, atMs);
-      return vectorScalarBinary(operator, bool, this.vector(right, atMs), scalar, true);
+      return distinct(vectorScalarBinary(operator, bool, this.vector(right, atMs), scalar, true));
     }
     if (typeOf(right) === 'scalar') {
-      return vectorScalarBinary(operator, bool, this.vector(left, atMs), this.scalar(right, atMs), false);
+      return distinct(
+        vectorScalarBinary(operator, bool, this.vector(left, atMs), this.scalar(right, atMs), false),
+      );
     }
     const signature = this.derive(expr, () => (labels) => matchLabels(labels, matching));
     const operation = { operator, bool, matching };
-    return vectorBinary(operation, this.vector(left, atMs), this.vector(right, atMs), signature);
+    return distinct(vectorBinary(operation, this.vector(left, atMs), this.vector(right, atMs), signature));
   }
 
   #aggregate(expr: Aggregate, atMs: number): readonly Sample[] {

@@ -1,13 +1,5 @@
 import { parser } from '@prometheus-io/lezer-promql';
-import {
-  type Aggregate,
-  type AggregateOperator,
-  type Call,
-  type Expr,
-  typeOf,
-  unwrapParens,
-  type VectorSelector,
-} from './ast.ts';
+import { type Aggregate, type AggregateOperator, type Call, type Expr, type VectorSelector } from './ast.ts';
 import { parseBinary, type Token } from './binary-syntax.ts';
 import { checkTypes } from './check-types.ts';
 import { PromqlParseError } from './errors.ts';
@@ -17,7 +9,7 @@ import { createMatcher, type Matcher, type MatchOperator } from './matcher.ts';
 import { modify } from './modifiers.ts';
 import { parseNumber } from './parse-number.ts';
 import { parseErrorAt, syntaxErrorAt } from './parse-error.ts';
-import { functions, unsupportedFunctions, type ValueType } from './signatures.ts';
+import { functions, unsupportedFunctions } from './signatures.ts';
 import { children, matchingOf, namesOf, type Source, type SyntaxNode } from './syntax.ts';
 
 /** Characters. Nobody writes longer queries; a parser's time and stack should not depend on strangers. */
@@ -56,11 +48,6 @@ export function parseSelector(text: string): readonly Matcher[] {
     throw parseErrorAt(text, 0, 'expected a metric selector');
   }
   return expr.matchers;
-}
-
-/** The type of a whole query. */
-export function queryType(expr: Expr): ValueType {
-  return typeOf(unwrapParens(expr));
 }
 
 /** Turns the syntax tree of one query into expressions. */

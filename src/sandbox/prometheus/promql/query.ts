@@ -11,7 +11,7 @@ export type QueryOptions = EvaluationOptions;
 export const defaultQueryOptions: QueryOptions = {
   lookbackMs: 300_000,
   defaultStepMs: 60_000,
-  maxSamples: 20_000_000,
+  maxSamples: 10_000_000,
 };
 
 export type InstantResult =
