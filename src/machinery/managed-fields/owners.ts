@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../json.ts';
 import { isObject, own } from '../json.ts';
 import { compareText } from './field-path.ts';
 import { FieldSet } from './field-set.ts';
+import { decodeFields, encodeFields } from './shared-field-sets.ts';
 
 /** One entry of `metadata.managedFields`, decoded. */
 export interface FieldOwner {
@@ -33,24 +34,19 @@ export function ownerId(owner: Omit<FieldOwner, 'fields' | 'time'>): string {
   });
 }
 
-const decoded = new WeakMap<readonly Json[], FieldOwners>();
-
 /**
- * The owners in a `managedFields` list. Remembered per list: what was decoded must not be changed afterwards.
+ * The owners in a `managedFields` list.
  *
  * @throws InvalidInputError, worded as the server does
  */
 export function decodeOwners(managedFields: Json | undefined): FieldOwners {
   if (managedFields === undefined || managedFields === null) return new Map();
   if (!Array.isArray(managedFields)) throw invalid('managedFields must be a list');
-  const known = decoded.get(managedFields);
-  if (known !== undefined) return known;
   const owners = new Map<string, FieldOwner>();
   for (const [i, entry] of managedFields.entries()) {
     const owner = decodeOwner(entry, i);
     owners.set(ownerId(owner), owner);
   }
-  decoded.set(managedFields, owners);
   return owners;
 }
 
@@ -73,7 +69,7 @@ function decodeOwner(entry: Json, index: number): FieldOwner {
     apiVersion,
     subresource: textField(entry, 'subresource', index) || undefined,
     time: time || undefined,
-    fields: FieldSet.fromFieldsV1(own(entry, 'fieldsV1')),
+    fields: decodeFields(own(entry, 'fieldsV1')),
   };
 }
 
@@ -90,17 +86,15 @@ function invalid(message: string): InvalidInputError {
 /** The `managedFields` list for `owners`, in the server's order; undefined for none. */
 export function encodeOwners(owners: FieldOwners): Json[] | undefined {
   if (owners.size === 0) return undefined;
-  const list: Json[] = [...owners.values()].sort(compareOwners).map((owner) => ({
+  return [...owners.values()].sort(compareOwners).map((owner) => ({
     ...(owner.manager === '' ? {} : { manager: owner.manager }),
     operation: owner.operation,
     apiVersion: owner.apiVersion,
     ...(owner.time === undefined ? {} : { time: owner.time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: owner.fields.toFieldsV1(),
+    fieldsV1: encodeFields(owner.fields),
     ...(owner.subresource === undefined ? {} : { subresource: owner.subresource }),
   }));
-  decoded.set(list, owners);
-  return list;
 }
 
 function compareOwners(a: FieldOwner, b: FieldOwner): number {

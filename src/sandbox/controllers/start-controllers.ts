@@ -1,21 +1,20 @@
-import type { Client } from '../../kube/resource-client.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
-
-import type { PodUsage } from './autoscaler/recommend.ts';
+import type { Client } from '../../kube/resource-client.ts';
 import { createAutoscalerController } from './autoscaler/autoscaler-controller.ts';
+import type { PodUsage } from './autoscaler/recommend.ts';
 import { ControllerContext } from './context.ts';
 import { createCronJobController } from './cron-job/cron-job-controller.ts';
 import { createDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
-import { createStatefulSetController } from './stateful-set/stateful-set-controller.ts';
-import { createScheduler } from './scheduler/scheduler.ts';
 import { createEndpointSliceController } from './endpoint-slice/endpoint-slice-controller.ts';
 import { createJobController } from './job/job-controller.ts';
 import { createNodeLifecycleController } from './node/node-lifecycle.ts';
 import { createPodGarbageCollector } from './node/pod-garbage-collector.ts';
 import { createReplicaSetController } from './replica-set/replica-set-controller.ts';
+import { createScheduler } from './scheduler/scheduler.ts';
+import { createStatefulSetController } from './stateful-set/stateful-set-controller.ts';
 
 export interface ControllersOptions {
   readonly client: Client;

@@ -179,9 +179,11 @@ class Look {
       return best;
     }
     this.#set('ScalingActive', 'False', failure.reason, failure.message);
+    const counted = `${failures.length} invalid out of ${metrics.length}`;
     this.#warn(
       'FailedComputeMetricsReplicas',
-      `invalid metrics (${failures.length} invalid out of ${metrics.length}), first error is: ${failure.message}`,
+      `invalid metrics (${counted}), first error is: ${failure.message}`,
+      failure.message,
     );
     return undefined;
   }
@@ -294,16 +296,15 @@ class Look {
         : this.#conditions.map((condition) => (condition === current ? next : condition));
   }
 
-  /** Only what is new: a look every few seconds would otherwise write an event each time. */
-  #warn(reason: string, message: string): void {
-    const isKnown = this.#autoscaler.status?.conditions?.some(
-      (condition) => condition.status === 'False' && (condition.message ?? '').includes(message),
+  /**
+   * Only what is new: a look every few seconds would otherwise write an event each time.
+   *
+   * @param about what a condition says of it
+   */
+  #warn(reason: string, message: string, about = message): void {
+    const isKnown = (this.#autoscaler.status?.conditions ?? []).some((condition) =>
+      (condition.message ?? '').includes(about),
     );
-    if (isKnown === true || (reason === 'FailedComputeMetricsReplicas' && this.#isUnchanged())) return;
-    this.#recorder.record(this.#autoscaler, 'Warning', reason, message);
-  }
-
-  #isUnchanged(): boolean {
-    return jsonEqual(this.#conditions, this.#autoscaler.status?.conditions ?? []);
+    if (!isKnown) this.#recorder.record(this.#autoscaler, 'Warning', reason, message);
   }
 }

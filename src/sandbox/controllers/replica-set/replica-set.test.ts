@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
-import { type Fetch, jsonResponse } from '../../../base/fetch.ts';
+import { type Fetch, FetchError, jsonResponse } from '../../../base/fetch.ts';
 import { formatTime } from '../../../base/time.ts';
 import { createClient } from '../../../kube/rest-client.ts';
 import { inProcessServer } from '../../apiserver/cluster.ts';
@@ -72,11 +72,16 @@ async function restartControllers(wrap: (fetch: Fetch) => Fetch): Promise<Contro
   return startControllers({ client, clock, random: seededRandom('again'), log: silentLog });
 }
 
-test('a cache that lags makes nobody create pods twice', async () => {
+test('a cache that lags makes nobody create pods twice, even where the answers to creations are lost', async () => {
   cluster = await startTestCluster();
   const { clock } = cluster;
+  let creations = 0;
   const controllers = await restartControllers((fetch) => async (url, init) => {
     const response = await fetch(url, init);
+    if (init?.method === 'POST' && url.includes('/pods?') && (creations += 1) <= 2) {
+      response.cancel();
+      throw new FetchError('Unreachable', 'the answer was lost');
+    }
     if (!url.includes('watch=true')) return response;
     return {
       status: response.status,
