@@ -76,11 +76,12 @@ export class EventRecorder {
    *
    * @param reason why, in `UpperCamelCase`, for programs
    * @param message for people; cut off at 1024 bytes
+   * @param fieldPath the part of the object that it is about: `spec.containers{web}`
    */
-  record(object: KubeObject, type: EventType, reason: string, message: string): void {
+  record(object: KubeObject, type: EventType, reason: string, message: string, fieldPath?: string): void {
     if (this.#stopping.signal.aborted) return this.#lose('stopped');
     const { queueSize = 1000 } = this.#options;
-    this.#queue.push(this.#eventOf(object, type, reason, message));
+    this.#queue.push(this.#eventOf(object, type, reason, message, fieldPath));
     if (this.#queue.length > queueSize) {
       this.#queue.shift();
       this.#lose('queue_full');
@@ -122,7 +123,13 @@ export class EventRecorder {
     }
   }
 
-  #eventOf(object: KubeObject, type: EventType, reason: string, message: string): KubeEvent {
+  #eventOf(
+    object: KubeObject,
+    type: EventType,
+    reason: string,
+    message: string,
+    fieldPath: string | undefined,
+  ): KubeEvent {
     const { clock, component, host } = this.#options;
     const { name = '', namespace, uid, resourceVersion } = object.metadata;
     const at = formatTime(clock.now());
@@ -137,6 +144,7 @@ export class EventRecorder {
         ...(namespace && { namespace }),
         ...(uid !== undefined && { uid }),
         ...(resourceVersion !== undefined && { resourceVersion }),
+        ...(fieldPath !== undefined && { fieldPath }),
       },
       reason,
       message: truncate(message),

@@ -19,7 +19,9 @@ export function compileCors(document: CorsDocument): CorsPolicy {
   const origins = given.map(compileMatch);
   const allowed = ({ headers }: RequestView): string | undefined => {
     const { origin } = headers;
-    return origin !== undefined && origins.some((matches) => matches('*') || matches(origin)) ? origin : undefined;
+    return origin !== undefined && origins.some((matches) => matches('*') || matches(origin))
+      ? origin
+      : undefined;
   };
   const common = (origin: string): HeaderList => [
     ['access-control-allow-origin', origin],

@@ -5,13 +5,21 @@ import type { RouteDocument } from './virtual-service.ts';
  * The routes of a delegate under the route that delegates to it: each keeps what it says itself and takes the rest
  * from above; one whose conditions contradict those above is left out. Source: Istio's pilot/pkg/model/virtualservice.
  */
-export function delegatedRoutes(root: HttpRouteDocument, delegate: readonly RouteDocument[]): RouteDocument[] {
+export function delegatedRoutes(
+  root: HttpRouteDocument,
+  delegate: readonly RouteDocument[],
+): RouteDocument[] {
   return delegate.flatMap((entry): RouteDocument[] => {
     if ('broken' in entry) return [entry];
     const match = mergeMatches(root.match ?? [], entry.document.match ?? []);
     if (match === undefined) return [];
     const { delegate: _delegate, route: _route, redirect: _redirect, ...inherited } = root;
-    const document = { ...inherited, ...entry.document, match, name: joinNames(root.name, entry.document.name) };
+    const document = {
+      ...inherited,
+      ...entry.document,
+      match,
+      name: joinNames(root.name, entry.document.name),
+    };
     return [{ document, namespace: entry.namespace }];
   });
 }

@@ -1,6 +1,10 @@
 import { asJson, type KubeObject } from '../../machinery/object.ts';
 import { remembered } from '../network/object-source.ts';
-import { type DestinationRuleDocument, parseDestinationRuleSpec, type TrafficPolicyDocument } from './documents.ts';
+import {
+  type DestinationRuleDocument,
+  parseDestinationRuleSpec,
+  type TrafficPolicyDocument,
+} from './documents.ts';
 import { isVisible } from './export-to.ts';
 import { fullHost, mostSpecific } from './hosts.ts';
 
@@ -51,7 +55,13 @@ export const parseDestinationRule = remembered((object: KubeObject): Destination
   const { name = '', namespace = '', creationTimestamp } = object.metadata;
   try {
     const document = parseDestinationRuleSpec(asJson(object)['spec']);
-    return { name, namespace, created: creationTimestamp ?? '', host: fullHost(document.host, namespace), document };
+    return {
+      name,
+      namespace,
+      created: creationTimestamp ?? '',
+      host: fullHost(document.host, namespace),
+      document,
+    };
   } catch {
     return undefined;
   }
@@ -77,8 +87,13 @@ export class DestinationRules {
   /** What holds for a host: rules of the caller's namespace, else of the service's, else of the root namespace. */
   of(host: string, caller: string, serviceNamespace: string): readonly DestinationRule[] {
     for (const namespace of [caller, serviceNamespace, this.#rootNamespace]) {
-      const rules = mostSpecific(this.#byNamespace.get(namespace) ?? new Map<string, DestinationRule[]>(), host);
-      const visible = rules?.filter((rule) => isVisible(rule.document.exportTo ?? [], rule.namespace, caller));
+      const rules = mostSpecific(
+        this.#byNamespace.get(namespace) ?? new Map<string, DestinationRule[]>(),
+        host,
+      );
+      const visible = rules?.filter((rule) =>
+        isVisible(rule.document.exportTo ?? [], rule.namespace, caller),
+      );
       if (visible !== undefined && visible.length > 0) return visible;
     }
     return [];
@@ -94,7 +109,11 @@ export function subsetLabels(
 }
 
 /** What holds for one port of a host or of a subset. The oldest rule speaks for the host. */
-export function trafficPolicy(rules: readonly DestinationRule[], subset: string, port: number): TrafficPolicy {
+export function trafficPolicy(
+  rules: readonly DestinationRule[],
+  subset: string,
+  port: number,
+): TrafficPolicy {
   const ofHost = atPort(rules[0]?.document.trafficPolicy, port);
   const ofSubset = atPort(findSubset(rules, subset)?.trafficPolicy, port);
   return {

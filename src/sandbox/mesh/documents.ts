@@ -166,7 +166,9 @@ const destinationRuleSpec = z.object({
   exportTo: texts.optional(),
   trafficPolicy: trafficPolicy.optional(),
   subsets: z
-    .array(z.object({ name: z.string(), labels: textMap.optional(), trafficPolicy: trafficPolicy.optional() }))
+    .array(
+      z.object({ name: z.string(), labels: textMap.optional(), trafficPolicy: trafficPolicy.optional() }),
+    )
     .optional(),
 });
 

@@ -73,7 +73,10 @@ function compilePath(uri: StringMatchDocument | undefined, ignoreCase: boolean):
   };
 }
 
-function compileField(match: StringMatchDocument | undefined, value: (request: RequestView) => string): Test[] {
+function compileField(
+  match: StringMatchDocument | undefined,
+  value: (request: RequestView) => string,
+): Test[] {
   if (match === undefined) return [];
   const matches = compileMatch(match);
   return [(request) => matches(value(request))];

@@ -5,7 +5,14 @@ import type { Network } from '../../base/network.ts';
 import type { Random } from '../../base/random.ts';
 import { Exchange, type Flag, type ProxiedRequest } from './exchange.ts';
 import { changeRequestHeaders } from './header-operations.ts';
-import type { Destination, Forward, HttpRoute, Mirror, RedirectDocument, WeightedDestination } from './http-route.ts';
+import type {
+  Destination,
+  Forward,
+  HttpRoute,
+  Mirror,
+  RedirectDocument,
+  WeightedDestination,
+} from './http-route.ts';
 import { type Chosen, LoadBalancer } from './load-balancer.ts';
 import type { Cluster, MeshConfig, VirtualHost } from './mesh-config.ts';
 import type { MeshMetrics } from './mesh-metrics.ts';
@@ -44,7 +51,8 @@ type Tried = { readonly response: FetchResponse } | 'connect-failure' | 'reset' 
 
 const connectError =
   'upstream connect error or disconnect/reset before headers. retried and the latest reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused';
-const resetError = 'upstream connect error or disconnect/reset before headers. reset reason: connection termination';
+const resetError =
+  'upstream connect error or disconnect/reset before headers. reset reason: connection termination';
 
 /** The calling side of the mesh: sends a request where the routes say, as Envoy under Istio does. */
 export class HttpProxy {
@@ -92,7 +100,12 @@ export class HttpProxy {
     const refuse = (status: number, flag: Flag): FetchError => {
       exchange.flag(flag);
       exchange.record(status, 0);
-      return new FetchError('UpgradeRefused', `the mesh refuses the WebSocket: ${status} ${flag}`, undefined, status);
+      return new FetchError(
+        'UpgradeRefused',
+        `the mesh refuses the WebSocket: ${status} ${flag}`,
+        undefined,
+        status,
+      );
     };
     const found = host === undefined ? undefined : findRoute(host.routes, exchange);
     if (host === undefined || found?.route.action.kind !== 'forward') throw refuse(404, 'NR');

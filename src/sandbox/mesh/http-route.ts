@@ -152,7 +152,8 @@ function compileAction(document: HttpRouteDocument, namespace: string): RouteAct
   const destinations =
     all.length === 1 ? all.map((only) => ({ ...only, weight: 1 })) : all.filter(({ weight }) => weight > 0);
   if (destinations.length === 0) return { kind: 'invalid', message: 'the weights sum up to 0' };
-  const authority = document.rewrite?.authority ?? compileHeaderOperations(document.headers?.request).authority;
+  const authority =
+    document.rewrite?.authority ?? compileHeaderOperations(document.headers?.request).authority;
   return {
     kind: 'forward',
     destinations,

@@ -1,6 +1,12 @@
 import { errorMessage } from '../../base/errors.ts';
 import { FetchError, type FetchResponse, type WebSocketConnection } from '../../base/fetch.ts';
-import { type HttpHandler, type HttpRequest, type Listener, readBody, type UpgradeHandler } from '../../base/network.ts';
+import {
+  type HttpHandler,
+  type HttpRequest,
+  type Listener,
+  readBody,
+  type UpgradeHandler,
+} from '../../base/network.ts';
 import type { Log } from '../../base/log.ts';
 import { asJson, type KubeObject } from '../../machinery/object.ts';
 import { isObject } from '../../machinery/json.ts';
@@ -61,7 +67,14 @@ export class IngressGateway {
     const scheme = at?.tls === true ? 'https' : 'http';
     if (host?.httpsRedirect === true && scheme === 'http') {
       const to = `https://${hostName(request.headers['host'] ?? '')}${request.url}`;
-      return localReply(301, [['location', to], ['server', 'istio-envoy']], '');
+      return localReply(
+        301,
+        [
+          ['location', to],
+          ['server', 'istio-envoy'],
+        ],
+        '',
+      );
     }
     const proxied = await this.#accept(request, scheme);
     return proxied === undefined
@@ -169,23 +182,21 @@ export class IngressGateway {
     return typeof number === 'number' ? number : port;
   }
 
-  #upgrade: (request: HttpRequest, protocols: readonly string[], port: number) => ReturnType<UpgradeHandler> = async (
-    request,
-    protocols,
-    port,
-  ) => {
-    const at = this.#at(port);
-    const proxied = await this.#accept(request, at?.tls === true ? 'https' : 'http');
-    if (proxied === undefined) return localReply(413, [], '');
-    try {
-      const host = at?.find(hostName(request.headers['host'] ?? ''));
-      const upstream = await this.#proxy.upgrade(proxied, host, protocols);
-      return { protocol: upstream.protocol, serve: (connection) => join(connection, upstream) };
-    } catch (error) {
-      if (error instanceof FetchError && error.status !== undefined) return localReply(error.status, [], error.message);
-      throw error;
-    }
-  };
+  #upgrade: (request: HttpRequest, protocols: readonly string[], port: number) => ReturnType<UpgradeHandler> =
+    async (request, protocols, port) => {
+      const at = this.#at(port);
+      const proxied = await this.#accept(request, at?.tls === true ? 'https' : 'http');
+      if (proxied === undefined) return localReply(413, [], '');
+      try {
+        const host = at?.find(hostName(request.headers['host'] ?? ''));
+        const upstream = await this.#proxy.upgrade(proxied, host, protocols);
+        return { protocol: upstream.protocol, serve: (connection) => join(connection, upstream) };
+      } catch (error) {
+        if (error instanceof FetchError && error.status !== undefined)
+          return localReply(error.status, [], error.message);
+        throw error;
+      }
+    };
 }
 
 /** Passes messages both ways until either side closes. */

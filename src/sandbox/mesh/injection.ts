@@ -6,7 +6,13 @@ export const proxyImage = 'docker.io/istio/proxyv2:1.27.3';
 const proxyName = 'istio-proxy';
 
 /** Namespaces that Istio's injector never touches. */
-const ignoredNamespaces = ['kube-system', 'kube-public', 'kube-node-lease', 'local-path-storage', 'istio-system'];
+const ignoredNamespaces = [
+  'kube-system',
+  'kube-public',
+  'kube-node-lease',
+  'local-path-storage',
+  'istio-system',
+];
 const yes = ['y', 'yes', 'true', 'on'];
 
 /** What the proxy of a pod is for; undefined: the pod has none. */
@@ -99,7 +105,25 @@ function initContainer(): JsonObject {
     name: 'istio-init',
     image: proxyImage,
     imagePullPolicy: 'IfNotPresent',
-    args: ['istio-iptables', '-p', '15001', '-z', '15006', '-u', '1337', '-m', 'REDIRECT', '-i', '*', '-x', '', '-b', '*', '-d', '15090,15021,15020'],
+    args: [
+      'istio-iptables',
+      '-p',
+      '15001',
+      '-z',
+      '15006',
+      '-u',
+      '1337',
+      '-m',
+      'REDIRECT',
+      '-i',
+      '*',
+      '-x',
+      '',
+      '-b',
+      '*',
+      '-d',
+      '15090,15021,15020',
+    ],
     resources: jsonClone(resources),
     securityContext: { runAsUser: 0, runAsGroup: 0, runAsNonRoot: false },
   };
@@ -112,7 +136,10 @@ function proxyContainer(annotations: Readonly<Record<string, string>>): JsonObje
     const value = annotations[`prometheus.io/${name}`];
     if (value !== undefined) scraped[name] = value;
   }
-  const field = (name: string, fieldPath: string): JsonObject => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+  const field = (name: string, fieldPath: string): JsonObject => ({
+    name,
+    valueFrom: { fieldRef: { fieldPath } },
+  });
   return {
     name: proxyName,
     image: proxyImage,

@@ -79,7 +79,8 @@ export class LoadBalancer {
     if (kind !== 'least-request') return one;
     // The less busy one of two.
     const other = endpoints[this.#random.int(endpoints.length)];
-    const busy = (endpoint: Endpoint | undefined): number => state.endpoints.get(endpoint?.key ?? '')?.active ?? 0;
+    const busy = (endpoint: Endpoint | undefined): number =>
+      state.endpoints.get(endpoint?.key ?? '')?.active ?? 0;
     return busy(other) < busy(one) ? other : one;
   }
 
@@ -124,7 +125,9 @@ export class LoadBalancer {
   ): void {
     const status = typeof result === 'string' ? 503 : result.status;
     state.consecutive5xx = status >= 500 ? state.consecutive5xx + 1 : 0;
-    state.consecutiveGatewayErrors = [502, 503, 504].includes(status) ? state.consecutiveGatewayErrors + 1 : 0;
+    state.consecutiveGatewayErrors = [502, 503, 504].includes(status)
+      ? state.consecutiveGatewayErrors + 1
+      : 0;
     const failing =
       reached(state.consecutive5xx, policy.consecutive5xx) ||
       reached(state.consecutiveGatewayErrors, policy.consecutiveGatewayErrors);

@@ -65,7 +65,10 @@ export class MeshConfig {
     this.table = table;
     this.gateways = oldestFirst(gateways.map(parseGateway));
     this.#virtualServices = oldestFirst(virtualServices.map(parseVirtualService));
-    this.#rules = new DestinationRules(oldestFirst(destinationRules.map(parseDestinationRule)), rootNamespace);
+    this.#rules = new DestinationRules(
+      oldestFirst(destinationRules.map(parseDestinationRule)),
+      rootNamespace,
+    );
     for (const service of this.#virtualServices) {
       this.#byName.set(`${service.namespace}/${service.name}`, service);
       if (!service.gateways.includes(meshGateway)) continue;
@@ -96,7 +99,8 @@ export class MeshConfig {
         this.#firstRoutes(mostSpecific(this.#meshPatterns, service.host) ?? [], caller, port);
       return { port, routes: routes ?? [defaultRoute(service.host, port)] };
     }
-    const other = this.#named(host, port) ?? (port === 80 ? mostSpecific(this.#meshPatterns, host) : undefined);
+    const other =
+      this.#named(host, port) ?? (port === 80 ? mostSpecific(this.#meshPatterns, host) : undefined);
     const routes = this.#firstRoutes(other ?? [], caller, port);
     return routes === undefined ? undefined : { port, routes };
   }
@@ -143,7 +147,9 @@ export class MeshConfig {
     return {
       key: `outbound|${number}|${subset}|${host}`,
       service: serviceLabels(service),
-      endpoints: servicePort.ready.filter(({ pod }) => wanted.every(([name, value]) => pod?.labels[name] === value)),
+      endpoints: servicePort.ready.filter(({ pod }) =>
+        wanted.every(([name, value]) => pod?.labels[name] === value),
+      ),
       policy: trafficPolicy(rules, subset, number),
     };
   }
@@ -166,11 +172,17 @@ export class MeshConfig {
       ?.filter(
         ({ hosts }) =>
           port === 80 ||
-          hosts.some((other) => this.table.byHost.get(other)?.ports.some((candidate) => candidate.port === port)),
+          hosts.some((other) =>
+            this.table.byHost.get(other)?.ports.some((candidate) => candidate.port === port),
+          ),
       );
   }
 
-  #firstRoutes(services: readonly VirtualService[], caller: Workload, port: number): readonly HttpRoute[] | undefined {
+  #firstRoutes(
+    services: readonly VirtualService[],
+    caller: Workload,
+    port: number,
+  ): readonly HttpRoute[] | undefined {
     for (const service of services) {
       if (!isVisible(service.exportTo, service.namespace, caller.namespace)) continue;
       const routes = this.routesFor(service, caller, meshGateway, port);
@@ -195,7 +207,8 @@ function forCaller(route: HttpRoute, caller: Workload, gateway: string, port: nu
   const matches = route.matches.filter(({ document }) => {
     const { gateways = [], sourceLabels = {}, sourceNamespace = '' } = document;
     if (document.port !== undefined && document.port !== 0 && document.port !== port) return false;
-    if (gateways.length > 0) return gateways.includes(gateway) || gateways.includes(shortName(gateway, caller));
+    if (gateways.length > 0)
+      return gateways.includes(gateway) || gateways.includes(shortName(gateway, caller));
     if (!Object.entries(sourceLabels).every(([name, value]) => caller.labels[name] === value)) return false;
     return sourceNamespace === '' || sourceNamespace === caller.namespace;
   });
@@ -212,7 +225,10 @@ export function catchesAll(route: HttpRoute): boolean {
 }
 
 export function lastResortsLast(routes: readonly HttpRoute[]): HttpRoute[] {
-  return [...routes.filter(({ lastResort }) => !lastResort), ...routes.filter(({ lastResort }) => lastResort)];
+  return [
+    ...routes.filter(({ lastResort }) => !lastResort),
+    ...routes.filter(({ lastResort }) => lastResort),
+  ];
 }
 
 export function serviceLabels({ host, name, namespace }: ServiceRecord): ServiceLabels {
@@ -237,7 +253,6 @@ function oldestFirst<T extends Dated>(objects: readonly (T | undefined)[]): T[] 
   return objects
     .filter((object) => object !== undefined)
     .sort(
-      (a, b) =>
-        order(a.created, b.created) || order(`${a.name}.${a.namespace}`, `${b.name}.${b.namespace}`),
+      (a, b) => order(a.created, b.created) || order(`${a.name}.${a.namespace}`, `${b.name}.${b.namespace}`),
     );
 }

@@ -36,7 +36,11 @@ export const histogramBounds = [
 /** More label sets than this in one proxy are not counted: somebody makes them up. */
 const maxSeries = 10_000;
 
-const histograms = ['istio_request_bytes', 'istio_request_duration_milliseconds', 'istio_response_bytes'] as const;
+const histograms = [
+  'istio_request_bytes',
+  'istio_request_duration_milliseconds',
+  'istio_response_bytes',
+] as const;
 const width = histogramBounds.length + 1;
 
 /** One label set: its counters lie side by side in one array. */
@@ -106,7 +110,10 @@ function renderHistogram(lines: string[], name: string, series: Series, histogra
     total += series.buckets[histogram * width + bucket] ?? 0;
     lines.push(`${name}_bucket{${series.labels},le="${histogramBounds[bucket] ?? '+Inf'}"} ${total}`);
   }
-  lines.push(`${name}_sum{${series.labels}} ${series.sums[histogram] ?? 0}`, `${name}_count{${series.labels}} ${total}`);
+  lines.push(
+    `${name}_sum{${series.labels}} ${series.sums[histogram] ?? 0}`,
+    `${name}_count{${series.labels}} ${total}`,
+  );
 }
 
 function labelText(record: RequestRecord, clusterId: string): string {

@@ -67,7 +67,8 @@ interface WorldService {
 
 /** Answers with who it is and what it was asked. */
 export function echo(name: string): HttpHandler {
-  return async ({ method, url, headers, json }) => jsonResponse(200, { pod: name, method, url, headers, json });
+  return async ({ method, url, headers, json }) =>
+    jsonResponse(200, { pod: name, method, url, headers, json });
 }
 
 /** A cluster with a mesh and none of the controllers: endpoints follow the pods as a test sets them. */
@@ -93,7 +94,12 @@ export class MeshWorld {
   }
 
   /** Any object of networking.istio.io. */
-  apply(kind: 'VirtualService' | 'DestinationRule' | 'Gateway', name: string, spec: unknown, namespace = 'webapp'): void {
+  apply(
+    kind: 'VirtualService' | 'DestinationRule' | 'Gateway',
+    name: string,
+    spec: unknown,
+    namespace = 'webapp',
+  ): void {
     const object = this.#object('networking.istio.io/v1beta1', kind, name, namespace, { spec });
     const lists = {
       VirtualService: this.virtualServices,
@@ -116,7 +122,9 @@ export class MeshWorld {
       targetPort,
     }));
     const clusterIP = headless ? 'None' : `10.96.0.${this.#services.length + 10}`;
-    const object = this.#object('v1', 'Service', name, namespace, { spec: { clusterIP, selector, ports: listed } });
+    const object = this.#object('v1', 'Service', name, namespace, {
+      spec: { clusterIP, selector, ports: listed },
+    });
     this.#services.push({ object, selector, ports: listed });
     this.services.put(object);
     this.#publish();
@@ -132,11 +140,21 @@ export class MeshWorld {
     pod.metadata.labels = { ...labels, 'pod-template-hash': '5d89bdfbf9' };
     pod.metadata.generateName = `${deployment}-5d89bdfbf9-`;
     pod.metadata.ownerReferences = [
-      { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${deployment}-5d89bdfbf9`, uid: '1', controller: true },
+      {
+        apiVersion: 'apps/v1',
+        kind: 'ReplicaSet',
+        name: `${deployment}-5d89bdfbf9`,
+        uid: '1',
+        controller: true,
+      },
     ];
     const enabled = this.#object('v1', 'Namespace', namespace, '', {});
     enabled.metadata.labels = { 'istio-injection': 'enabled' };
-    return this.run(sidecar ? injectSidecar(pod, enabled) : pod, address, options.serve ?? { 9898: echo(name) });
+    return this.run(
+      sidecar ? injectSidecar(pod, enabled) : pod,
+      address,
+      options.serve ?? { 9898: echo(name) },
+    );
   }
 
   /** The pod of the ingress gateway, behind a service that maps 80 to 8080. */
@@ -154,10 +172,15 @@ export class MeshWorld {
     return pod;
   }
 
-  async run(object: KubeObject, address: string, serve: Readonly<Record<number, HttpHandler>>): Promise<WorldPod> {
+  async run(
+    object: KubeObject,
+    address: string,
+    serve: Readonly<Record<number, HttpHandler>>,
+  ): Promise<WorldPod> {
     const network = this.mesh.attach(object, address);
     const listeners: Listener[] = [];
-    for (const [port, http] of Object.entries(serve)) listeners.push(await network.listen(Number(port), { http }));
+    for (const [port, http] of Object.entries(serve))
+      listeners.push(await network.listen(Number(port), { http }));
     const pod = { object, address, network, listeners, ready: true, terminating: false };
     this.#running.add(pod);
     this.pods.put(object);

@@ -133,15 +133,15 @@ const matching: Row[] = [
   },
   {
     name: 'authority and scheme',
-    http: [
-      { match: [{ authority: { prefix: 'app.' }, scheme: { exact: 'http' } }], ...canary },
-      primary,
-    ],
+    http: [{ match: [{ authority: { prefix: 'app.' }, scheme: { exact: 'http' } }], ...canary }, primary],
     expected: { pod: 'canary' },
   },
   {
     name: 'the port of the gateway',
-    http: [{ match: [{ port: 81 }], ...primary }, { match: [{ port: 80 }], ...canary }],
+    http: [
+      { match: [{ port: 81 }], ...primary },
+      { match: [{ port: 80 }], ...canary },
+    ],
     expected: { pod: 'canary' },
   },
   {
@@ -184,10 +184,31 @@ const matching: Row[] = [
 ];
 
 const hosts: Row[] = [
-  { name: 'host with a port', http: [primary], request: { host: 'app.example.com:8080' }, expected: { pod: 'primary' } },
-  { name: 'host in capitals and with a dot', http: [primary], request: { host: 'APP.example.com.' }, expected: { pod: 'primary' } },
-  { name: 'another host', http: [primary], request: { host: 'other.com' }, expected: { status: 404, flags: 'NR' } },
-  { name: 'any host', http: [primary], hosts: ['*'], request: { host: 'other.com' }, expected: { pod: 'primary' } },
+  {
+    name: 'host with a port',
+    http: [primary],
+    request: { host: 'app.example.com:8080' },
+    expected: { pod: 'primary' },
+  },
+  {
+    name: 'host in capitals and with a dot',
+    http: [primary],
+    request: { host: 'APP.example.com.' },
+    expected: { pod: 'primary' },
+  },
+  {
+    name: 'another host',
+    http: [primary],
+    request: { host: 'other.com' },
+    expected: { status: 404, flags: 'NR' },
+  },
+  {
+    name: 'any host',
+    http: [primary],
+    hosts: ['*'],
+    request: { host: 'other.com' },
+    expected: { pod: 'primary' },
+  },
   {
     name: 'hosts by a pattern',
     http: [primary],
@@ -314,7 +335,12 @@ const actions: Row[] = [
   },
   {
     name: 'direct response',
-    http: [{ directResponse: { status: 418, body: { string: 'teapot' } }, headers: { response: { set: { x: '1' } } } }],
+    http: [
+      {
+        directResponse: { status: 418, body: { string: 'teapot' } },
+        headers: { response: { set: { x: '1' } } },
+      },
+    ],
     expected: { status: 418, body: 'teapot', flags: '-', headers: { x: '1', server: 'istio-envoy' } },
   },
   {
@@ -325,7 +351,9 @@ const actions: Row[] = [
           request: { set: { 'X-Set': 'route' }, add: { 'x-add': 'route' }, remove: ['x-gone'] },
           response: { add: { 'x-answer': 'route' }, remove: ['content-type'] },
         },
-        ...to('primary', { headers: { request: { add: { 'x-add': 'dest' } }, response: { set: { 'x-answer': 'dest' } } } }),
+        ...to('primary', {
+          headers: { request: { add: { 'x-add': 'dest' } }, response: { set: { 'x-answer': 'dest' } } },
+        }),
       },
     ],
     request: { headers: { 'x-gone': '1', 'x-set': 'client', 'x-add': 'client' } },
@@ -385,7 +413,10 @@ const actions: Row[] = [
         ...primary,
       },
     ],
-    request: { method: 'OPTIONS', headers: { origin: 'https://a.com', 'access-control-request-method': 'GET' } },
+    request: {
+      method: 'OPTIONS',
+      headers: { origin: 'https://a.com', 'access-control-request-method': 'GET' },
+    },
     expected: {
       status: 200,
       body: '',
@@ -401,7 +432,10 @@ const actions: Row[] = [
   {
     name: 'cors: preflight of another origin is left to the destination',
     http: [{ corsPolicy: { allowOrigins: [{ exact: 'https://a.com' }] }, ...primary }],
-    request: { method: 'OPTIONS', headers: { origin: 'https://b.com', 'access-control-request-method': 'GET' } },
+    request: {
+      method: 'OPTIONS',
+      headers: { origin: 'https://b.com', 'access-control-request-method': 'GET' },
+    },
     expected: { pod: 'primary', headers: { 'access-control-allow-origin': null } },
   },
   {
@@ -428,13 +462,16 @@ const delegates: Row[] = [
   {
     name: 'delegate: one outside its root is left out',
     http: [{ match: [{ uri: { prefix: '/a' } }], delegate: { name: 'inner' } }, primary],
-    more: (world) => world.apply('VirtualService', 'inner', { http: [{ match: [{ uri: { prefix: '/b' } }], ...canary }] }),
+    more: (world) =>
+      world.apply('VirtualService', 'inner', { http: [{ match: [{ uri: { prefix: '/b' } }], ...canary }] }),
     request: { path: '/b' },
     expected: { pod: 'primary' },
   },
   {
     name: 'delegate: what it does not say comes from its root',
-    http: [{ delegate: { name: 'inner', namespace: 'webapp' }, headers: { request: { set: { x: 'root' } } } }],
+    http: [
+      { delegate: { name: 'inner', namespace: 'webapp' }, headers: { request: { set: { x: 'root' } } } },
+    ],
     more: (world) => world.apply('VirtualService', 'inner', { http: [canary] }),
     expected: { pod: 'canary', seen: { x: 'root' } },
   },
@@ -508,7 +545,10 @@ const failures: Row[] = [
     name: 'a malformed route says so, others are as they were',
     http: [{ match: [{ uri: { prefix: '/a' } }], timeout: 'soon', ...primary }, canary],
     request: { path: '/a' },
-    expected: { status: 500, body: 'the route cannot be used: timeout: invalid duration "soon": want numbers with units, as in 1h30m, 45s or 200ms' },
+    expected: {
+      status: 500,
+      body: 'the route cannot be used: timeout: invalid duration "soon": want numbers with units, as in 1h30m, 45s or 200ms',
+    },
   },
   {
     name: 'beside a malformed route',
@@ -517,17 +557,27 @@ const failures: Row[] = [
   },
   {
     name: 'a condition that nobody can read takes what no other route does',
-    http: [{ match: [{ uri: { regex: '(' } }], ...primary }, { match: [{ uri: { prefix: '/a' } }], ...canary }],
+    http: [
+      { match: [{ uri: { regex: '(' } }], ...primary },
+      { match: [{ uri: { prefix: '/a' } }], ...canary },
+    ],
     request: { path: '/a' },
     expected: { pod: 'canary' },
   },
   {
     name: 'and says what is wrong',
-    http: [{ match: [{ uri: { regex: '(' } }], ...primary }, { match: [{ uri: { prefix: '/a' } }], ...canary }],
+    http: [
+      { match: [{ uri: { regex: '(' } }], ...primary },
+      { match: [{ uri: { prefix: '/a' } }], ...canary },
+    ],
     expected: { status: 500 },
   },
   { name: 'a route that is no object', http: ['x', 7, null], expected: { status: 500 } },
-  { name: 'weights of nothing', http: [{ route: [{ destination: { host: 'primary' } }, { destination: { host: 'canary' } }] }], expected: { status: 500 } },
+  {
+    name: 'weights of nothing',
+    http: [{ route: [{ destination: { host: 'primary' } }, { destination: { host: 'canary' } }] }],
+    expected: { status: 500 },
+  },
   {
     name: 'malformed neighbours',
     http: [primary],
@@ -591,7 +641,10 @@ function temperamental(name: string, clock: VirtualClock): HttpHandler {
   };
 }
 
-async function worldOf({ http, hosts: named, rule, more, gateway }: Row, clock: VirtualClock): Promise<MeshWorld> {
+async function worldOf(
+  { http, hosts: named, rule, more, gateway }: Row,
+  clock: VirtualClock,
+): Promise<MeshWorld> {
   const world = new MeshWorld(clock);
   world.service('primary', { app: 'primary' });
   world.service('canary', { app: 'canary' });
@@ -606,7 +659,8 @@ async function worldOf({ http, hosts: named, rule, more, gateway }: Row, clock: 
   }
   await world.pod('dead', { serve: {} });
   world.apply('Gateway', 'public-gateway', gateway ?? allHosts, 'istio-system');
-  if (http !== undefined) world.apply('VirtualService', 'a', { ...gatewayOnly, ...(named && { hosts: named }), http });
+  if (http !== undefined)
+    world.apply('VirtualService', 'a', { ...gatewayOnly, ...(named && { hosts: named }), http });
   if (rule !== undefined) world.apply('DestinationRule', 'a', rule);
   more?.(world);
   return world;

@@ -76,7 +76,11 @@ export class Mesh {
     if (role === 'router') {
       const { log } = this.#options;
       const subscribe = (changed: () => void): (() => void) => this.#config.subscribe(changed);
-      this.#pods.set(address, { workload, metrics, gateway: new IngressGateway({ pod, proxy, log, subscribe }) });
+      this.#pods.set(address, {
+        workload,
+        metrics,
+        gateway: new IngressGateway({ pod, proxy, log, subscribe }),
+      });
       return plain;
     }
     this.#pods.set(address, { workload, metrics, gateway: undefined });

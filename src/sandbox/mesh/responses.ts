@@ -46,7 +46,11 @@ export interface BodyEnd {
 }
 
 /** `response` with other headers, and `done` called once when its body has been read, has failed or is given up. */
-export function relay(response: FetchResponse, headers: HeaderList, done: (end: BodyEnd) => void): FetchResponse {
+export function relay(
+  response: FetchResponse,
+  headers: HeaderList,
+  done: (end: BodyEnd) => void,
+): FetchResponse {
   const announced = Number(response.headers.get('content-length') ?? 0) || 0;
   let ended = false;
   const end = (bytes: number, error?: unknown): void => {

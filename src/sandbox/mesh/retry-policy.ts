@@ -20,7 +20,13 @@ const defaultBackoffMs = 25;
 export const defaultRetryPolicy: RetryPolicy = {
   retries: 2,
   perTryTimeoutMs: undefined,
-  conditions: new Set(['connect-failure', 'refused-stream', 'unavailable', 'cancelled', 'retriable-status-codes']),
+  conditions: new Set([
+    'connect-failure',
+    'refused-stream',
+    'unavailable',
+    'cancelled',
+    'retriable-status-codes',
+  ]),
   statusCodes: new Set([503]),
   otherHosts: true,
   backoffMs: defaultBackoffMs,

@@ -8,7 +8,10 @@ export interface Rewrite {
 }
 
 /** @throws InvalidInputError */
-export function compileRewrite(document: HttpRouteDocument['rewrite'], authority: string | undefined): Rewrite {
+export function compileRewrite(
+  document: HttpRouteDocument['rewrite'],
+  authority: string | undefined,
+): Rewrite {
   const { uri, uriRegexRewrite } = document ?? {};
   if (uriRegexRewrite !== undefined) {
     const pattern = compilePattern(uriRegexRewrite.match);

@@ -1,5 +1,11 @@
 import { abortError } from '../../base/abort.ts';
-import { FetchError, type FetchInit, type FetchResponse, flatHeaders, type UpgradeInit } from '../../base/fetch.ts';
+import {
+  FetchError,
+  type FetchInit,
+  type FetchResponse,
+  flatHeaders,
+  type UpgradeInit,
+} from '../../base/fetch.ts';
 import { hostAndPort, type Network, type Server } from '../../base/network.ts';
 import type { ProxiedRequest } from './exchange.ts';
 import { hostName } from './hosts.ts';
@@ -29,7 +35,8 @@ export function sidecarNetwork({ address, outbound, inbound: counted }: SidecarO
   return {
     dial: (host, port, signal) => network.dial(host, port, signal),
     resolve: (name) => network.resolve(name),
-    listen: (port, server) => network.listen(port, ownPorts.includes(port) ? server : wrap(server, port, counted)),
+    listen: (port, server) =>
+      network.listen(port, ownPorts.includes(port) ? server : wrap(server, port, counted)),
     fetch: async (url, init = {}) => {
       const call = await parseCall(url, init, address, network);
       if (call === undefined) return network.fetch(url, init);
@@ -68,7 +75,10 @@ export function sidecarNetwork({ address, outbound, inbound: counted }: SidecarO
         throw error;
       }
       exchange.flag('UF');
-      return exchange.reply(503, `upstream connect error or disconnect/reset before headers. ${error.message}`);
+      return exchange.reply(
+        503,
+        `upstream connect error or disconnect/reset before headers. ${error.message}`,
+      );
     }
   }
 }

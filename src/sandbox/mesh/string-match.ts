@@ -17,7 +17,9 @@ export function compilePattern(pattern: string): RE2JS {
     compiled.set(pattern, made);
     return made;
   } catch (error) {
-    throw new InvalidInputError(`invalid regular expression ${JSON.stringify(pattern)}: ${errorMessage(error)}`);
+    throw new InvalidInputError(
+      `invalid regular expression ${JSON.stringify(pattern)}: ${errorMessage(error)}`,
+    );
   }
 }
 

@@ -35,7 +35,12 @@ export const parseVirtualService = remembered((object: KubeObject): VirtualServi
   const { name = '', namespace = '', creationTimestamp } = object.metadata;
   const base = { name, namespace, created: creationTimestamp ?? '' };
   try {
-    const { hosts = [], gateways, exportTo = ['*'], http = [] } = parseVirtualServiceSpec(asJson(object)['spec']);
+    const {
+      hosts = [],
+      gateways,
+      exportTo = ['*'],
+      http = [],
+    } = parseVirtualServiceSpec(asJson(object)['spec']);
     const documents = http.map((route) => parseRoute(route, namespace));
     const delegates = documents.some((entry) => 'document' in entry && entry.document.delegate !== undefined);
     return {

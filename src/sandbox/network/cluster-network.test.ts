@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import type { KubeObject } from '../../machinery/object.ts';
-import { localReply } from "../mesh/responses.ts";
+import { localReply } from '../mesh/responses.ts';
 import { MeshWorld } from '../mesh/mesh-world.test-double.ts';
 import { ClusterNetwork } from './cluster-network.ts';
 import { resolveName } from './dns.ts';
@@ -36,15 +36,25 @@ const table = new ServiceTable({
     object('Service', 'broken', 'webapp', { spec: { clusterIP: 7, ports: 'none' } }),
   ],
   endpointSlices: [
-    slice('backend-canary', 'webapp', [{ name: '', port: 9898 }], [
-      { addresses: ['10.244.0.2'], conditions: { ready: true } },
-      { addresses: ['10.244.0.3'], conditions: { ready: true } },
-      { addresses: ['10.244.0.4'], conditions: { ready: false } },
-    ]),
-    slice('db', 'webapp', [{ name: 'sql', port: 5432 }], [
-      { addresses: ['10.244.0.5'], hostname: 'db-0', conditions: { ready: true } },
-      { addresses: ['10.244.0.6'], conditions: {} },
-    ]),
+    slice(
+      'backend-canary',
+      'webapp',
+      [{ name: '', port: 9898 }],
+      [
+        { addresses: ['10.244.0.2'], conditions: { ready: true } },
+        { addresses: ['10.244.0.3'], conditions: { ready: true } },
+        { addresses: ['10.244.0.4'], conditions: { ready: false } },
+      ],
+    ),
+    slice(
+      'db',
+      'webapp',
+      [{ name: 'sql', port: 5432 }],
+      [
+        { addresses: ['10.244.0.5'], hostname: 'db-0', conditions: { ready: true } },
+        { addresses: ['10.244.0.6'], conditions: {} },
+      ],
+    ),
   ],
   pods: [],
 });
@@ -130,7 +140,7 @@ describe('services', () => {
       serve: {
         9898: async () => {
           await promise;
-          return localReply(200, [], "done");
+          return localReply(200, [], 'done');
         },
       },
     });

@@ -1,4 +1,10 @@
-import { clusterDomain, type Endpoint, serviceHost, type ServiceRecord, type ServiceTable } from './service-table.ts';
+import {
+  clusterDomain,
+  type Endpoint,
+  serviceHost,
+  type ServiceRecord,
+  type ServiceTable,
+} from './service-table.ts';
 
 /** Addresses of names outside the cluster; none when a name is unknown. */
 export type ExternalNames = (name: string) => readonly string[];

@@ -170,7 +170,12 @@ const parseSlice = remembered((object: KubeObject): Slice => {
     // An absent condition reads as true, but for serving, which follows ready.
     const ready = is('ready') !== false;
     const serving = typeof is('serving') === 'boolean' ? is('serving') === true : ready;
-    return { addresses: textsAt(endpoint, 'addresses'), hostname: textAt(endpoint, 'hostname'), ready, serving };
+    return {
+      addresses: textsAt(endpoint, 'addresses'),
+      hostname: textAt(endpoint, 'hostname'),
+      ready,
+      serving,
+    };
   });
   return { ports: new Map(ports), endpoints };
 });
@@ -249,7 +254,9 @@ function numberAt(object: unknown, key: string): number | undefined {
 function textMapAt(object: unknown, key: string): Record<string, string> {
   const value = isObject(object) ? own(object, key) : undefined;
   const entries = isObject(value) ? Object.entries(value) : [];
-  return Object.fromEntries(entries.flatMap(([name, text]) => (typeof text === 'string' ? [[name, text]] : [])));
+  return Object.fromEntries(
+    entries.flatMap(([name, text]) => (typeof text === 'string' ? [[name, text]] : [])),
+  );
 }
 
 function textsAt(object: unknown, key: string): string[] {
@@ -273,6 +280,10 @@ export function liveServiceTable({ services, endpointSlices, pods }: ServiceSour
   return new Derived(
     [services, endpointSlices, pods],
     () =>
-      new ServiceTable({ services: services.list(), endpointSlices: endpointSlices.list(), pods: pods.list() }),
+      new ServiceTable({
+        services: services.list(),
+        endpointSlices: endpointSlices.list(),
+        pods: pods.list(),
+      }),
   );
 }

@@ -1,0 +1,12 @@
+// node scripts/generate-crds.mjs: writes deploy/crds/*.yaml from src/api. A test fails when they differ.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { stringify } from 'yaml';
+import { customResourceDefinitions } from '../src/api/custom-resource-definitions.ts';
+
+const folder = new URL('../deploy/crds/', import.meta.url);
+mkdirSync(folder, { recursive: true });
+for (const [file, definition] of Object.entries(customResourceDefinitions)) {
+  const header = '# Generated from src/api by scripts/generate-crds.mjs. Do not edit.\n';
+  writeFileSync(new URL(file, folder), header + stringify(definition, { aliasDuplicateObjects: false, lineWidth: 0 }));
+}
+console.log(`${Object.keys(customResourceDefinitions).length} definitions`);
