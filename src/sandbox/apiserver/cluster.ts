@@ -11,6 +11,7 @@ import type { JsonObject } from '../../machinery/json.ts';
 import type { CertificateAuthority } from './access/certificates.ts';
 import { createCertificateAuthority } from './access/certificates.ts';
 import { withoutEscalation } from './access/escalation.ts';
+import { type Admission, withAdmission } from './admission.ts';
 import { Gate } from './access/gate.ts';
 import { reviewDefinitions } from './access/review-kinds.ts';
 import { reviewRoute } from './access/reviews.ts';
@@ -59,6 +60,8 @@ export interface ClusterOptions {
     | undefined;
   /** Who runs the pods: logs, exec and attach go there. */
   readonly pods?: PodRuntime | undefined;
+  /** Changes what is about to be created, as a mutating webhook does. */
+  readonly admission?: Admission | undefined;
 }
 
 /** A Kubernetes cluster in this process: an API server, and nothing that runs pods. */
@@ -166,11 +169,11 @@ interface Core {
 }
 
 /** The API server with all its parts, reached through no network yet. */
-function createCore({ clock, random, log, pods }: ClusterOptions, authority: CertificateAuthority): Core {
+function createCore({ clock, random, log, pods, admission }: ClusterOptions, authority: CertificateAuthority): Core {
   const storage = new Storage({ now: () => clock.monotonic() });
   const roles = new RoleBasedAccess(storage);
   const definitions = [...builtInKinds, customResourceDefinitions, ...reviewDefinitions()];
-  const registry = new Registry(definitions.map((definition) => withoutEscalation(definition, roles)));
+  const registry = new Registry(definitions.map((definition) => withAdmission(withoutEscalation(definition, roles), admission)));
   // Only some programs send protobuf: its decoder is loaded with the first such body.
   const decodeProtobuf = async (bytes: Uint8Array): Promise<JsonObject> => {
     const protobuf = await clock.external(import('./protobuf/decode.ts'));

@@ -61,7 +61,7 @@ function mergeMatch(root: HttpMatchDocument, leaf: HttpMatchDocument): HttpMatch
 
 function contradicts(root: HttpMatchDocument, leaf: HttpMatchDocument): boolean {
   const maps = (a: Matches, b: Matches): boolean =>
-    Object.entries(b ?? {}).some(([name, match]) => narrows(a?.[name], match) === false);
+    Object.entries(b ?? {}).some(([name, match]) => !narrows(a?.[name], match));
   return (
     !narrows(root.uri, leaf.uri) ||
     !narrows(root.scheme, leaf.scheme) ||

@@ -77,7 +77,10 @@ export class DestinationRules {
     this.#rootNamespace = rootNamespace;
     for (const rule of rules) {
       let hosts = this.#byNamespace.get(rule.namespace);
-      if (hosts === undefined) this.#byNamespace.set(rule.namespace, (hosts = new Map()));
+      if (hosts === undefined) {
+        hosts = new Map<string, DestinationRule[]>();
+        this.#byNamespace.set(rule.namespace, hosts);
+      }
       const known = hosts.get(rule.host);
       if (known === undefined) hosts.set(rule.host, [rule]);
       else known.push(rule);
@@ -105,7 +108,8 @@ export function subsetLabels(
   rules: readonly DestinationRule[],
   subset: string,
 ): Readonly<Record<string, string>> | undefined {
-  return findSubset(rules, subset) === undefined ? undefined : (findSubset(rules, subset)?.labels ?? {});
+  const found = findSubset(rules, subset);
+  return found === undefined ? undefined : (found.labels ?? {});
 }
 
 /** What holds for one port of a host or of a subset. The oldest rule speaks for the host. */

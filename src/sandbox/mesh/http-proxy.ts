@@ -257,7 +257,7 @@ export class HttpProxy {
   async #try(call: Call, { endpoint }: Chosen): Promise<Tried> {
     const { clock, listensAt, network } = this.#options;
     const { exchange, forward, path, signal } = call;
-    if (signal?.aborted === true) throw abortError(signal);
+    if (signal !== undefined && isAborted(signal)) throw abortError(signal);
     if (!listensAt(endpoint.address, endpoint.port)) return 'connect-failure';
     const { perTryTimeoutMs } = forward.retry;
     using limit = perTryTimeoutMs === undefined ? undefined : clock.timeout(perTryTimeoutMs, signal);
@@ -272,7 +272,7 @@ export class HttpProxy {
       });
       return { response };
     } catch (error) {
-      if (signal?.aborted === true) throw error;
+      if (isAborted(signal)) throw error;
       return limit?.signal.aborted === true ? 'timeout' : 'reset';
     }
   }
@@ -375,6 +375,11 @@ function location(redirect: RedirectDocument, { view }: Exchange, port: number):
   const path = redirect.uri === undefined || redirect.uri === '' ? view.path : redirect.uri;
   const query = view.query === '' || path.includes('?') ? '' : `?${view.query}`;
   return `${scheme}://${host}${wanted === undefined || usual ? '' : `:${wanted}`}${path}${query}`;
+}
+
+/** Asked anew each time: it changes while one waits. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 /** A mirrored request is told by its host. */

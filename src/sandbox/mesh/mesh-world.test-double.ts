@@ -90,7 +90,9 @@ export class MeshWorld {
     const random = seededRandom(seed);
     const table = liveServiceTable(this);
     this.network = new ClusterNetwork({ table: () => table.get(), random: random.stream('network') });
-    this.mesh = new Mesh({ ...this, clock, random, log: silentLog, network: this.network, table });
+    const { network, virtualServices, destinationRules, gateways } = this;
+    const objects = { virtualServices, destinationRules, gateways };
+    this.mesh = new Mesh({ ...objects, clock, random, log: silentLog, network, table });
   }
 
   /** Any object of networking.istio.io. */

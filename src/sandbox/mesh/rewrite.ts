@@ -1,3 +1,4 @@
+import type { RE2JS } from 're2js';
 import type { HttpRouteDocument } from './documents.ts';
 import { compilePattern } from './string-match.ts';
 
@@ -15,17 +16,25 @@ export function compileRewrite(
   const { uri, uriRegexRewrite } = document ?? {};
   if (uriRegexRewrite !== undefined) {
     const pattern = compilePattern(uriRegexRewrite.match);
-    const substitute = substitution(uriRegexRewrite.rewrite);
-    return { authority, path: (path) => pattern.matcher(path).replaceAll(substitute) };
+    const { rewrite } = uriRegexRewrite;
+    return { authority, path: (path) => replaceAll(path, pattern, rewrite) };
   }
   if (uri === undefined || uri === '') return { authority, path: (path) => path };
   return { authority, path: (path, matched) => uri + path.slice(matched) };
 }
 
-/** RE2 writes groups as `\1`, its JavaScript port as `$1`. */
-function substitution(rewrite: string): string {
-  return rewrite.replace(/\\(\d)|\\\\|\$/g, (found, group: string | undefined) => {
-    if (group !== undefined) return `$${group}`;
-    return found === '$' ? '\\$' : '\\\\';
-  });
+/** RE2's GlobalReplace: `\1` stands for a group, `\\` for a backslash. */
+function replaceAll(path: string, pattern: RE2JS, rewrite: string): string {
+  const matcher = pattern.matcher(path);
+  let replaced = '';
+  let from = 0;
+  while (matcher.find()) {
+    const filled = rewrite.replace(/\\(\d|\\)/g, (_found, which: string) => {
+      if (which === '\\') return which;
+      return Number(which) <= matcher.groupCount() ? (matcher.group(Number(which)) ?? '') : '';
+    });
+    replaced += path.slice(from, matcher.start()) + filled;
+    from = matcher.end();
+  }
+  return replaced + path.slice(from);
 }
