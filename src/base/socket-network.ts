@@ -166,6 +166,16 @@ function peerOf(socket: Socket): HttpRequest['peer'] {
   return { commonName: CN, organizations: O === undefined ? [] : [O].flat() };
 }
 
+/** A header that comes several times (Set-Cookie) must not be joined. */
+function grouped(headers: Iterable<[string, string]>): Record<string, string | string[]> {
+  const byName: Record<string, string | string[]> = {};
+  for (const [name, value] of headers) {
+    const known = byName[name];
+    byName[name] = known === undefined ? value : [known, value].flat();
+  }
+  return byName;
+}
+
 async function respond(
   server: Server,
   message: IncomingMessage,
@@ -183,7 +193,7 @@ async function respond(
       return;
     }
     answer = await server.http(toRequest(message, linked.signal));
-    response.writeHead(answer.status, Object.fromEntries(answer.headers));
+    response.writeHead(answer.status, grouped(answer.headers));
     // A watch's headers must not wait for its first event.
     response.flushHeaders();
     await pump(answer, response, linked.signal);

@@ -28,11 +28,20 @@ export interface Upstream {
 
 const unknownService: ServiceLabels = { host: 'unknown', name: 'unknown', namespace: 'unknown' };
 
+/** Of an answer: what this proxy says itself, and what was only between the destination and it. */
+const replacedHeaders = new Set([
+  'server',
+  'x-envoy-upstream-service-time',
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+]);
+
 /** Abbreviations of what happened, in the order in which Envoy lists them. */
 const flagOrder = ['UH', 'UT', 'UF', 'UC', 'NR', 'DI', 'FI', 'DC', 'URX', 'NC'] as const;
 export type Flag = (typeof flagOrder)[number];
 
-export function viewOf({ method, url, scheme, headers }: ProxiedRequest): RequestView {
+function viewOf({ method, url, scheme, headers }: ProxiedRequest): RequestView {
   const fragment = url.indexOf('#');
   const sent = fragment < 0 ? url : url.slice(0, fragment);
   const at = sent.indexOf('?');
@@ -89,9 +98,7 @@ export class Exchange {
 
   /** The answer of the destination. @param done called when nothing is left of it */
   relay(response: FetchResponse, upstreamMs: number, done: (end: BodyEnd) => void): FetchResponse {
-    const kept = [...response.headers].filter(
-      ([name]) => name !== 'server' && name !== 'x-envoy-upstream-service-time',
-    );
+    const kept = [...response.headers].filter(([name]) => !replacedHeaders.has(name));
     const headers = this.#dressed(kept);
     headers.push(['x-envoy-upstream-service-time', String(Math.round(upstreamMs))]);
     const grpcStatus = response.headers.get('grpc-status') ?? '';

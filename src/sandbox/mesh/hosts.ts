@@ -16,12 +16,6 @@ export function covers(pattern: string, host: string): boolean {
   return isWildcard(pattern) && host.length >= pattern.length && host.endsWith(pattern.slice(1));
 }
 
-/** The narrower of two hosts when one covers the other. */
-export function intersection(a: string, b: string): string | undefined {
-  if (covers(a, b)) return b;
-  return covers(b, a) ? a : undefined;
-}
-
 /** The entry for a host: the exact one, else that of the longest pattern that covers it. */
 export function mostSpecific<T>(entries: ReadonlyMap<string, T>, host: string): T | undefined {
   const exact = entries.get(host);

@@ -28,6 +28,8 @@ export interface IngressGatewayOptions {
 
 /** Larger bodies are refused: one is held in memory until it is sent. */
 const maxBodyBytes = 64 * 1024 * 1024;
+/** Between the client and this proxy alone. */
+const hopByHop = ['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'];
 const privateAddress = /^(10\.|127\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/;
 
 /** The proxy at the edge: serves what the `Gateway` objects that select its pod say, by the routes bound to them. */
@@ -90,6 +92,7 @@ export class IngressGateway {
       'x-forwarded-for': known === undefined ? remoteAddress : `${known},${remoteAddress}`,
       'x-forwarded-proto': scheme,
     };
+    for (const name of hopByHop) delete headers[name];
     if (privateAddress.test(remoteAddress)) headers['x-envoy-internal'] = 'true';
     else headers['x-envoy-external-address'] = remoteAddress;
     let body: Uint8Array | undefined;

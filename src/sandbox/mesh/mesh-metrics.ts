@@ -28,7 +28,7 @@ export interface ServiceLabels {
 }
 
 /** Upper bounds of the histograms. Source: Istio's proxy bootstrap. */
-export const histogramBounds = [
+const histogramBounds = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
   3_600_000,
 ] as const;

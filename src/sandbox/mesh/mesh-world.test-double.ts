@@ -12,7 +12,7 @@ import { injectSidecar } from './injection.ts';
 import { Mesh } from './mesh.ts';
 
 /** Objects of one kind that a test changes as it likes. */
-export class ObjectList implements ObjectSource {
+class ObjectList implements ObjectSource {
   readonly #objects = new Map<string, KubeObject>();
   readonly #listeners = new Set<() => void>();
 

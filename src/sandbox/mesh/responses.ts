@@ -2,7 +2,7 @@ import { type FetchResponse, parseJsonBody, parseJsonLines, type ResponseHeaders
 import type { HeaderList } from './header-operations.ts';
 
 /** The view of a list of headers, where a name may come several times. */
-export function listedHeaders(list: HeaderList): ResponseHeaders {
+function listedHeaders(list: HeaderList): ResponseHeaders {
   return {
     get: (name) => {
       const values = list.filter(([key]) => key === name).map(([, value]) => value);

@@ -1,5 +1,6 @@
 import { abortError, type LinkedAbort, linkAbort, orAbort } from '../base/abort.ts';
 import { type Fetch, FetchError, type FetchResponse, onResponseEnd, type Upgrade } from '../base/fetch.ts';
+import { hostAndPort, type Network } from '../base/network.ts';
 
 /** A request on its way through the sandbox, for whoever wants to spoil it. */
 export interface SandboxCall {
@@ -93,4 +94,24 @@ export class ApiDoor {
         ),
     };
   }
+}
+
+/** The network of a pod whose calls can be spoilt. */
+export function withFaults(network: Network, from: string, faults: FaultHook | undefined): Network {
+  if (faults === undefined) return network;
+  return {
+    ...network,
+    fetch: async (url, init = {}) => {
+      await faults({ from, to: hostAndPort(url).host, method: init.method ?? 'GET', url });
+      return network.fetch(url, init);
+    },
+    upgrade: async (url, init = {}) => {
+      await faults({ from, to: hostAndPort(url).host, method: 'GET', url });
+      return network.upgrade(url, init);
+    },
+    dial: async (host, port, signal) => {
+      await faults({ from, to: host, method: 'CONNECT', url: `tcp://${host}:${port}` });
+      return network.dial(host, port, signal);
+    },
+  };
 }
