@@ -6,6 +6,7 @@ import { jsonLog } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import type { Cluster } from '../sandbox/apiserver/cluster.ts';
 import { startCluster } from '../sandbox/apiserver/cluster.ts';
+import { interruption } from './interruption.ts';
 
 export interface ApiserverOptions {
   /** Made when it is not there. */
@@ -55,11 +56,4 @@ Ctrl-C ends it; nothing of it is kept.`);
   await rm(file, { force: true });
   await cluster.close();
   return 0;
-}
-
-function interruption(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
-  });
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { Command, InvalidArgumentError } from 'commander';
+import type { SandboxCommandOptions } from './sandbox.ts';
 
 // Everything below is imported by the command that needs it, and compiled only once on this machine.
 enableCompileCache();
@@ -21,7 +22,41 @@ program
     process.exitCode = await runApiserver(options);
   });
 
+program
+  .command('sandbox')
+  .description('run a host and member clusters, whose pods answer, with Istio and Prometheus')
+  .option('--members <number>', 'clusters beside the host', parseMembers, 2)
+  .option('--dir <folder>', 'where to write kurator-host.config, kurator-member1.config, …', '.viridian')
+  .option('--bare', 'install nothing: no Istio, no Prometheus', false)
+  .option(
+    '--serve <name=folder>',
+    'serve a local git repository to the clusters; may be repeated',
+    collect,
+    [],
+  )
+  .option(
+    '--port-base <number>',
+    'first of the ports of 127.0.0.1 to listen at; default: free ones',
+    parsePort,
+  )
+  .action(
+    async ({ portBase, ...options }: { portBase?: number } & Omit<SandboxCommandOptions, 'portBase'>) => {
+      const { runSandbox } = await import('./sandbox.ts');
+      process.exitCode = await runSandbox({ ...options, portBase });
+    },
+  );
+
 await program.parseAsync();
+
+function collect(value: string, all: readonly string[]): readonly string[] {
+  return [...all, value];
+}
+
+function parseMembers(text: string): number {
+  const members = Number(text);
+  if (/^\d+$/.test(text) && members <= 20) return members;
+  throw new InvalidArgumentError('Members are a whole number from 0 to 20.');
+}
 
 function parsePort(text: string): number {
   const port = Number(text);

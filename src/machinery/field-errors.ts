@@ -152,9 +152,30 @@ export function fieldErrorMessage(error: FieldError): string {
   return `${error.field}: ${errorBody(error)}`;
 }
 
-/** All errors in one text, each once: alone as it is, several as `[a, b]`. */
+/**
+ * Characters of all messages of one answer: each may quote the same large value. The first is always whole, and
+ * nobody reads even a hundredth of this.
+ */
+const maxMessages = 2 ** 20;
+
+/** `print` of the first errors, up to {@link maxMessages}. */
+function printErrors(errors: readonly FieldError[], print: (error: FieldError) => string): string[] {
+  const messages: string[] = [];
+  let length = 0;
+  for (const error of errors) {
+    if (length > maxMessages) break;
+    const message = print(error);
+    messages.push(message);
+    length += message.length;
+  }
+  return messages;
+}
+
+/** All errors in one text, each once: alone as it is, several as `[a, b]`. What would be beyond reading is counted. */
 export function joinFieldErrors(errors: readonly FieldError[]): string {
-  const messages = [...new Set(errors.map(fieldErrorMessage))];
+  const printed = printErrors(errors, fieldErrorMessage);
+  const messages = [...new Set(printed)];
+  if (printed.length < errors.length) messages.push(`and ${errors.length - printed.length} more`);
   return messages.length === 1 ? messages.join('') : `[${messages.join(', ')}]`;
 }
 
@@ -174,11 +195,10 @@ export function invalidStatus(
   name: string,
   errors: readonly FieldError[],
 ): Status {
-  const causes = errors.map((error): StatusCause => ({
-    reason: error.type,
-    message: errorBody(error),
-    field: error.field,
-  }));
+  const causes = printErrors(errors, errorBody).map((message, i): StatusCause => {
+    const { type = 'FieldValueInvalid', field = '' } = errors[i] ?? {};
+    return { reason: type, message, field };
+  });
   return {
     kind: 'Status',
     apiVersion: 'v1',

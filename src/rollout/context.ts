@@ -4,7 +4,7 @@ import type { CanaryAnalysis, CanaryWebhook, WebhookType } from '../api/canary-a
 import type { CanarySpec } from '../api/canary.ts';
 import type { CanaryStatus, Phase } from '../api/canary-status.ts';
 import type { Decision, RolloutAlert, RolloutEvent } from './decision.ts';
-import type { HookResult, Observation, Routes } from './observation.ts';
+import type { HookResult, Memory, Observation, Routes } from './observation.ts';
 import { allToPrimary } from './routes.ts';
 import { writeRow, type Row } from './status-row.ts';
 import { effectiveAnalysis, strategyOf } from './strategies.ts';
@@ -29,6 +29,9 @@ export interface Context {
   readonly failedChecks: number;
 }
 
+/** `Memory.announced` while suspended. */
+export const suspendedNotice = 'suspended';
+
 /** A rule: decides, or leaves it to the next one. */
 export type Step = (context: Context) => Decision | undefined;
 
@@ -42,7 +45,7 @@ export function contextOf(spec: CanarySpec, status: CanaryStatus, seen: Observat
     strategy: strategyOf(analysis),
     status,
     phase: status.phase ?? '',
-    seen,
+    seen: { ...seen, memory: awake(spec, seen.memory) },
     now,
     intervalMs: intervalOf(analysis.interval),
     threshold: Math.max(1, analysis.threshold ?? 1),
@@ -51,6 +54,13 @@ export function contextOf(spec: CanarySpec, status: CanaryStatus, seen: Observat
     progress: { canaryWeight: bounded(status.canaryWeight, 100), iterations: bounded(status.iterations), live },
     failedChecks: bounded(status.failedChecks),
   };
+}
+
+/** A rollout that goes on is announced as suspended again the next time. */
+function awake({ suspend }: CanarySpec, memory: Memory): Memory {
+  if (suspend === true || memory.announced !== suspendedNotice) return memory;
+  const { announced: _announced, ...rest } = memory;
+  return rest;
 }
 
 function bounded(value: number | undefined, max = Number.MAX_SAFE_INTEGER): number {
@@ -67,11 +77,12 @@ function intervalOf(text: string | undefined): number {
 }
 
 /** The parts of a decision that are not the same each time. */
-export type Parts = Partial<Omit<Decision, 'step' | 'phase' | 'counters' | 'status'>> & { readonly row?: Row };
+export type Parts = Partial<Omit<Decision, 'step' | 'phase' | 'counters'>> & { readonly row?: Row };
 
 /** Makes a decision. Without a row the phase and the counters stay. */
 export function decision(context: Context, step: string, { row, routes, ...parts }: Parts = {}): Decision {
-  const status = row === undefined ? context.status : writeRow(context, row);
+  const written = row === undefined ? parts.status : writeRow(context, row);
+  const status = written ?? context.status;
   return {
     step,
     phase: status.phase ?? '',
@@ -88,7 +99,7 @@ export function decision(context: Context, step: string, { row, routes, ...parts
     memory: context.seen.memory,
     ...parts,
     ...(routes === undefined || !context.isRouted ? {} : { routes }),
-    ...(row === undefined ? {} : { status }),
+    ...(written === undefined ? {} : { status: written }),
   };
 }
 

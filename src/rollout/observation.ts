@@ -90,8 +90,6 @@ export interface Observation {
   readonly routes: Routes | undefined;
   /** Ready endpoints behind the two Services. */
   readonly endpoints: { readonly primary: number; readonly canary: number };
-  /** The status was written by an engine whose revisions cannot be compared with ours. */
-  readonly isForeignStatus?: boolean | undefined;
   readonly answers: Answers;
   readonly memory: Memory;
 }

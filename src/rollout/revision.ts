@@ -16,3 +16,6 @@ export function revisionOf(template: Json, configs: Readonly<Record<string, stri
 export function isOwnRevision(text: string): boolean {
   return /^[0-9a-f]{16}$/.test(text);
 }
+
+/** Stands for a revision that another engine named: equal to none. */
+export const unknownRevision = '0'.repeat(16);

@@ -87,7 +87,7 @@ export function deadlineExceeded(context: Context, notReady: string): Decision {
 /** The primary did not survive its update: the canary, which passed, serves until somebody changes the target. */
 export function failedPromotion(context: Context, notReady: string): Decision {
   const routes = admit(allToCanary, context.seen);
-  const revision = revisionUnderTest(context);
+  const revision = context.status.lastAppliedSpec ?? '';
   const message = `Promotion of ${targetName(context)} failed, primary not ready: ${notReady}`;
   return decision(context, 'failed promotion', {
     ...(routes === undefined ? {} : { routes }),
@@ -95,8 +95,6 @@ export function failedPromotion(context: Context, notReady: string): Decision {
       phase: 'Failed',
       ...zeros,
       canaryWeight: (routes ?? context.live).canary,
-      lastAppliedSpec: revision,
-      trackedConfigs: context.seen.target?.configs,
     },
     events: [warning(context, message)],
     alerts: [alert('error', `Promotion failed, primary not ready: ${notReady}`)],

@@ -26,7 +26,11 @@ export function throughNetwork(network: Network, host: string, port: number): Ht
     } catch (error) {
       if (error instanceof RangeError) return localReply(413, [], 'Payload Too Large\n');
       if (!(error instanceof FetchError)) throw error;
-      return localReply(503, [['content-type', 'text/plain']], `${host} does not answer: ${errorMessage(error)}\n`);
+      return localReply(
+        503,
+        [['content-type', 'text/plain']],
+        `${host} does not answer: ${errorMessage(error)}\n`,
+      );
     }
   };
 }

@@ -25,8 +25,14 @@ export function istioObjects(): JsonObject[] {
     {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name: 'istio', namespace: istioNamespace, labels: { 'istio.io/rev': 'default', release: 'istio' } },
-      data: { mesh: 'enablePrometheusMerge: true\nrootNamespace: istio-system\ntrustDomain: cluster.local\n' },
+      metadata: {
+        name: 'istio',
+        namespace: istioNamespace,
+        labels: { 'istio.io/rev': 'default', release: 'istio' },
+      },
+      data: {
+        mesh: 'enablePrometheusMerge: true\nrootNamespace: istio-system\ntrustDomain: cluster.local\n',
+      },
     },
     ...istiod(),
     ...ingressGateway(),
@@ -85,7 +91,11 @@ function ingressGateway(): JsonObject[] {
   const name = 'istio-ingressgateway';
   const selector = { app: name, istio: 'ingressgateway' };
   const labels = { ...selector, 'istio.io/rev': 'default', release: 'istio' };
-  const podLabels = { ...labels, 'service.istio.io/canonical-name': name, 'service.istio.io/canonical-revision': 'latest' };
+  const podLabels = {
+    ...labels,
+    'service.istio.io/canonical-name': name,
+    'service.istio.io/canonical-revision': 'latest',
+  };
   const ports = [
     { name: 'status-port', port: 15_021, targetPort: 15_021, protocol: 'TCP' },
     { name: 'http2', port: 80, targetPort: 8080, protocol: 'TCP' },
@@ -104,7 +114,13 @@ function ingressGateway(): JsonObject[] {
         {
           name: 'istio-proxy',
           image: proxyImage,
-          args: ['proxy', 'router', '--domain', '$(POD_NAMESPACE).svc.cluster.local', '--proxyLogLevel=warning'],
+          args: [
+            'proxy',
+            'router',
+            '--domain',
+            '$(POD_NAMESPACE).svc.cluster.local',
+            '--proxyLogLevel=warning',
+          ],
           env: [
             { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
             { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
@@ -153,7 +169,9 @@ export const pilotProgram: Program = async ({ argv, signal, stdout, seams: { net
   const page = (text: string): ReturnType<typeof localReply> =>
     localReply(200, [['content-type', 'text/plain; version=0.0.4; charset=utf-8']], text);
   const listeners = [
-    await network.listen(8080, { http: async ({ url }) => (url === '/ready' ? page('') : localReply(404, [], '')) }),
+    await network.listen(8080, {
+      http: async ({ url }) => (url === '/ready' ? page('') : localReply(404, [], '')),
+    }),
     await network.listen(15_014, {
       http: async ({ url }) => {
         const path = url.split('?')[0];
@@ -164,7 +182,8 @@ export const pilotProgram: Program = async ({ argv, signal, stdout, seams: { net
     }),
   ];
   stdout('istiod is ready\n');
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  if (!signal.aborted)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   await Promise.all(listeners.map((listener) => listener.close()));
   return 0;
 };

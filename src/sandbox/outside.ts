@@ -87,7 +87,8 @@ export function outsideOf({ network, api, servers }: Omit<OutsideOptions, 'lag'>
 } {
   const toApi = withTokenOnly(api);
   const machine = network.host(machineAddress);
-  const isApi = (url: string): boolean => /^kubernetes(\.default(\.svc(\.cluster\.local)?)?)?$/.test(hostAndPort(url).host);
+  const isApi = (url: string): boolean =>
+    /^kubernetes(\.default(\.svc(\.cluster\.local)?)?)?$/.test(hostAndPort(url).host);
   const check = (url: string): void => {
     const { host } = hostAndPort(url);
     if (!servers.has(host)) throw new FetchError('Unreachable', `no such host outside the cluster: ${host}`);

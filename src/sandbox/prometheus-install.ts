@@ -88,7 +88,11 @@ function deployment(): JsonObject {
               args: ['--config.file=/etc/config/prometheus.yml', '--storage.tsdb.retention.time=1h'],
               ports: [{ containerPort: prometheusPort }],
               readinessProbe: probe('/-/ready', { periodSeconds: 5, timeoutSeconds: 4 }),
-              livenessProbe: probe('/-/healthy', { initialDelaySeconds: 30, periodSeconds: 15, timeoutSeconds: 10 }),
+              livenessProbe: probe('/-/healthy', {
+                initialDelaySeconds: 30,
+                periodSeconds: 15,
+                timeoutSeconds: 10,
+              }),
               volumeMounts: [{ name: 'config-volume', mountPath: '/etc/config' }],
             },
           ],
@@ -119,9 +123,11 @@ export const reloaderProgram: Program = async ({ argv, signal, seams: { network 
   const address = argv.find((word) => word.startsWith('--listen-address='));
   const port = Number(address?.slice(address.lastIndexOf(':') + 1) ?? reloaderPort);
   const listener = await network.listen(port, {
-    http: async ({ url }) => (url === '/healthz' || url === '/metrics' ? localReply(200, [], '') : localReply(404, [], '')),
+    http: async ({ url }) =>
+      url === '/healthz' || url === '/metrics' ? localReply(200, [], '') : localReply(404, [], ''),
   });
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  if (!signal.aborted)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   await listener.close();
   return 0;
 };

@@ -111,7 +111,13 @@ export async function startSandboxCluster(options: SandboxClusterOptions): Promi
   });
   const stop = new AbortController();
   try {
-    return await assemble({ ...options, random, log }, cluster, new ApiDoor(name, cluster, faults), nodes, stop);
+    return await assemble(
+      { ...options, random, log },
+      cluster,
+      new ApiDoor(name, cluster, faults),
+      nodes,
+      stop,
+    );
   } catch (error) {
     stop.abort();
     await cluster.close();
@@ -128,7 +134,12 @@ async function assemble(
 ): Promise<SandboxCluster> {
   const { name, clock, random, log, outside, lag } = options;
   const clientOf = (from: string): RestClient =>
-    createClient({ ...door.for(from), server: inProcessServer, clock, userAgent: `viridian-sandbox/${from}` });
+    createClient({
+      ...door.for(from),
+      server: inProcessServer,
+      clock,
+      userAgent: `viridian-sandbox/${from}`,
+    });
   const installer = clientOf('installer');
   if (options.mesh) await installDefinitions(installer);
   const seams = { clock, random: random.stream('stores'), log };
@@ -165,7 +176,8 @@ async function assemble(
     restartApiServer: () => door.cut('the API server restarts'),
     killNode: async (node) => {
       const found = nodes.get(node);
-      if (found === undefined) throw new RangeError(`no such node: ${node}; there are ${[...nodes.keys()].join(', ')}`);
+      if (found === undefined)
+        throw new RangeError(`no such node: ${node}; there are ${[...nodes.keys()].join(', ')}`);
       nodes.delete(node);
       await found.stop();
     },

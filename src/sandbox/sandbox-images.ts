@@ -18,7 +18,8 @@ export function imageTag(fullReference: string): string {
 
 /** Waits, as the image `pause` does. */
 const pauseProgram: Program = async ({ signal }) => {
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  if (!signal.aborted)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   return 0;
 };
 

@@ -26,7 +26,7 @@ import { CustomResources } from './crd/custom-resources.ts';
 import { Discovery } from './discovery.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import type { HandlerOptions } from './handler.ts';
-import { createHandler, pageNotFound, statusResponse } from './handler.ts';
+import { createHandler, pageNotFound, splitUrl, statusResponse } from './handler.ts';
 import { NamespaceController } from './namespace-controller.ts';
 import { NamespaceDefaults } from './namespace-defaults.ts';
 import { OpenApi } from './openapi/openapi.ts';
@@ -169,11 +169,16 @@ interface Core {
 }
 
 /** The API server with all its parts, reached through no network yet. */
-function createCore({ clock, random, log, pods, admission }: ClusterOptions, authority: CertificateAuthority): Core {
+function createCore(
+  { clock, random, log, pods, admission }: ClusterOptions,
+  authority: CertificateAuthority,
+): Core {
   const storage = new Storage({ now: () => clock.monotonic() });
   const roles = new RoleBasedAccess(storage);
   const definitions = [...builtInKinds, customResourceDefinitions, ...reviewDefinitions()];
-  const registry = new Registry(definitions.map((definition) => withAdmission(withoutEscalation(definition, roles), admission)));
+  const registry = new Registry(
+    definitions.map((definition) => withAdmission(withoutEscalation(definition, roles), admission)),
+  );
   // Only some programs send protobuf: its decoder is loaded with the first such body.
   const decodeProtobuf = async (bytes: Uint8Array): Promise<JsonObject> => {
     const protobuf = await clock.external(import('./protobuf/decode.ts'));
@@ -242,7 +247,7 @@ async function postObject(
 function upgradeHandler(gate: Gate, connections: PodConnections): Server['upgrade'] {
   return async (http, protocols): Promise<UpgradeReply> => {
     try {
-      const [path = '', search = ''] = http.url.split('?', 2);
+      const [path, search] = splitUrl(http.url);
       const query = new URLSearchParams(search);
       const info = parseRequestInfo(http.method, path, query);
       const access = { user: gate.authenticate(http), http, path, query, info };

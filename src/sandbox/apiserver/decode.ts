@@ -80,7 +80,7 @@ export function decodeBody(
     const problems = [...body.strictProblems(), ...decoded.problems];
     if (fieldValidation === 'Strict' && problems.length > 0) throw cannot(strictError(problems));
     if (body.yamlProblem !== undefined) warnings.push(body.yamlProblem);
-    warnings.push(...problems);
+    for (const problem of problems) warnings.push(problem);
   }
   decoded.object['apiVersion'] = apiVersionOf(kind);
   decoded.object['kind'] = kind.kind;

@@ -59,7 +59,7 @@ export function createHandler(options: HandlerOptions): HttpHandler {
     let representation: Representation | undefined;
     const warnings: string[] = [];
     try {
-      const [path = '', search = ''] = splitUrl(http.url);
+      const [path, search] = splitUrl(http.url);
       const query = new URLSearchParams(search);
       const info = parseRequestInfo(http.method, path, query);
       const user = (await options.authenticate?.(http)) ?? administrator;
@@ -114,14 +114,19 @@ export function pageNotFound(): FetchResponse {
   return textResponse(404, 'text/plain; charset=utf-8', text, {});
 }
 
-function splitUrl(url: string): string[] {
+/** Path and query of a URL; a question mark in the query is part of it. */
+export function splitUrl(url: string): [path: string, query: string] {
   const at = url.indexOf('?');
-  return at < 0 ? [url] : [url.slice(0, at), url.slice(at + 1)];
+  return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
 }
+
+/** Characters of a URL in the log. */
+const maxLoggedUrl = 500;
 
 function toRequestError(error: unknown, { log }: ApiServer, http: HttpRequest): RequestError {
   if (error instanceof RequestError) return error;
-  log.error('a request failed for an unexpected reason', { method: http.method, url: http.url, error });
+  const url = http.url.slice(0, maxLoggedUrl);
+  log.error('a request failed for an unexpected reason', { method: http.method, url, error });
   const message = `Internal error occurred: ${errorMessage(error)}`;
   return failure(500, 'InternalError', message, { causes: [{ message: errorMessage(error) }] });
 }

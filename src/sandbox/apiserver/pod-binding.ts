@@ -9,8 +9,9 @@ import { defineBuiltIn } from './builtin/define.ts';
 import { objectsAt } from './builtin/fields.ts';
 import { methodNotAllowed } from './handler.ts';
 import type { Route } from './handler.ts';
-import { isTerminating, metadataOf, nameOf, textOf, uidOf } from './object-metadata.ts';
+import { isTerminating, metadataOf, nameOf, resourceVersionOf, textOf, uidOf } from './object-metadata.ts';
 import { badRequestError, conflictError, notFoundError } from './request-error.ts';
+import { parseWriteOptions } from './request-options.ts';
 
 const bindingDefinition = defineBuiltIn({
   kind: { group: '', version: 'v1', resource: 'bindings', kind: 'Binding', namespaced: true },
@@ -37,7 +38,8 @@ export function podBindingRoute(server: ApiServer): Route {
     const pod = server.storage.get('pods', namespace, name);
     if (pod === undefined) throw notFoundError({ group: '', resource: 'pods' }, name);
     refuse(binding, pod);
-    server.storage.update('pods', assigned(pod, node, formatTime(server.clock.now())), pod);
+    const { dryRun } = parseWriteOptions(access.query, 'CreateOptions', '');
+    if (!dryRun) server.storage.update('pods', assigned(pod, binding, formatTime(server.clock.now())), pod);
     return jsonResponse(201, {
       kind: 'Status',
       apiVersion: 'v1',
@@ -51,6 +53,11 @@ export function podBindingRoute(server: ApiServer): Route {
 /** @throws RequestError 409 for a pod that cannot be put on a node (any more) */
 function refuse(binding: JsonObject, pod: JsonObject): void {
   const name = nameOf(pod);
+  const version = resourceVersionOf(binding);
+  if (version !== '' && version !== resourceVersionOf(pod)) {
+    const failed = `Precondition failed: ResourceVersion in precondition: ${version}, ResourceVersion in object meta: ${resourceVersionOf(pod)}`;
+    throw conflictError(conflicting, name, failed);
+  }
   const asked = uidOf(binding);
   if (asked !== '' && asked !== uidOf(pod)) {
     const failed = `Precondition failed: UID in precondition: ${asked}, UID in object meta: ${uidOf(pod)}`;
@@ -69,8 +76,10 @@ function refuse(binding: JsonObject, pod: JsonObject): void {
   }
 }
 
-function assigned(pod: JsonObject, nodeName: string, lastTransitionTime: string): JsonObject {
-  const status = objectAt(pod, 'status');
+/** The pod on its node, with the labels and annotations of the binding. */
+function assigned(pod: JsonObject, binding: JsonObject, lastTransitionTime: string): JsonObject {
+  const nodeName = textOf(objectAt(binding, 'target'), 'name');
+  const { nominatedNodeName: _, ...status } = objectAt(pod, 'status');
   const conditions = objectsAt(status, 'conditions');
   const scheduled: JsonObject = {
     type: 'PodScheduled',
@@ -83,7 +92,14 @@ function assigned(pod: JsonObject, nodeName: string, lastTransitionTime: string)
   const others = conditions.filter((condition) => textOf(condition, 'type') !== 'PodScheduled');
   return {
     ...pod,
+    metadata: { ...metadataOf(pod), ...merged(pod, binding, 'labels'), ...merged(pod, binding, 'annotations') },
     spec: { ...objectAt(pod, 'spec'), nodeName },
     status: { ...status, conditions: [...others, scheduled] },
   };
+}
+
+function merged(pod: JsonObject, binding: JsonObject, field: 'labels' | 'annotations'): JsonObject {
+  const given = objectAt(metadataOf(binding), field);
+  if (Object.keys(given).length === 0) return {};
+  return { [field]: { ...objectAt(metadataOf(pod), field), ...given } };
 }

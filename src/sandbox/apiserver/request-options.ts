@@ -64,6 +64,8 @@ export function validateManager(manager: string, field: string): FieldError[] {
   if (Buffer.byteLength(manager) > managerMaxLength) errors.push(tooLong(field, managerMaxLength));
   let position = 0;
   for (const char of manager) {
+    // Each error quotes the whole name.
+    if (errors.length > managerMaxLength) break;
     if (!isPrintable(char)) {
       const code = (char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
       errors.push(invalidValue(field, manager, `invalid character U+${code} (at position ${position})`));

@@ -13,11 +13,12 @@ export interface Subresource {
 const readWrite = ['get', 'patch', 'update'];
 const core = (kind: string): GroupVersionKind => ({ group: '', version: 'v1', kind });
 
-/** The subresources that no other kind has; `pods/eviction` and `pods/binding` are not served. */
+/** The subresources that no other kind has; `pods/eviction` is not served. */
 const special: { readonly [resource: string]: readonly Subresource[] } = {
   namespaces: [{ name: 'finalize', verbs: ['update'] }],
   pods: [
     { name: 'attach', verbs: ['create', 'get'], kind: core('PodAttachOptions') },
+    { name: 'binding', verbs: ['create'], kind: core('Binding') },
     { name: 'exec', verbs: ['create', 'get'], kind: core('PodExecOptions') },
     { name: 'log', verbs: ['get'] },
     { name: 'portforward', verbs: ['create', 'get'], kind: core('PodPortForwardOptions') },

@@ -1,4 +1,4 @@
-import { isMap, isScalar, parseDocument, visit } from 'yaml';
+import { Composer, Parser, isMap, isScalar, visit } from 'yaml';
 import type { Document, Tags, YAMLMap } from 'yaml';
 import { errorMessage } from '../../base/errors.ts';
 
@@ -49,13 +49,32 @@ const options = {
 export function parseYamlDocument(text: string): YamlDocument {
   checkNesting(text);
   try {
-    const document = parseDocument(text, options);
-    const [problem] = document.errors;
-    if (problem !== undefined) throw new YamlError(problem.message);
+    const document = compose(text);
     return { value: document.toJS(), duplicate: duplicateKey(document, text) };
   } catch (error) {
     throw new YamlError(`error converting YAML to JSON: yaml: ${errorMessage(error)}`);
   }
+}
+
+/** The only document of a text. The first error ends it: text that is no YAML at all has one in every character. */
+function compose(text: string): Document.Parsed {
+  const composer = new Composer(options);
+  let found: Document.Parsed | undefined;
+  const take = (documents: Iterable<Document.Parsed>): void => {
+    for (const document of documents) {
+      const [problem] = document.errors;
+      if (problem !== undefined) throw new YamlError(problem.message);
+      if (found !== undefined) throw new YamlError('expected a single document in the stream');
+      found = document;
+    }
+  };
+  for (const token of new Parser().parse(text)) {
+    if (token.type === 'error') throw new YamlError(token.message);
+    take(composer.next(token));
+  }
+  take(composer.end(true, text.length));
+  if (found === undefined) throw new YamlError('the text has no document');
+  return found;
 }
 
 function checkNesting(text: string): void {

@@ -48,7 +48,9 @@ function containersReadyCondition(spec: PodSpec, { phase, statuses }: ConditionI
   if (phase === 'Succeeded') return { type, status: 'False', reason: 'PodCompleted' };
   if (phase === 'Failed') return { type, status: 'False', reason: 'PodFailed' };
   const counted = [...(spec.initContainers ?? []).filter(isSidecar), ...spec.containers];
-  const unready = counted.filter(({ name }) => statuses.find((status) => status.name === name)?.ready !== true);
+  const unready = counted.filter(
+    ({ name }) => statuses.find((status) => status.name === name)?.ready !== true,
+  );
   if (unready.length === 0) return { type, status: 'True' };
   const message = `containers with unready status: [${unready.map(({ name }) => name).join(' ')}]`;
   return { type, status: 'False', reason: 'ContainersNotReady', message };

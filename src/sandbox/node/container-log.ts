@@ -90,7 +90,7 @@ export class ContainerLog {
   /** Where the last `lines` lines begin. */
   #firstOf(lines: number): number {
     let first = this.#entries.length;
-    for (let wanted = lines; wanted > 0 && first > 0; ) {
+    for (let wanted = lines; wanted > 0 && first > 0;) {
       first -= 1;
       if (this.#entries[first]?.startsLine === true) wanted -= 1;
     }

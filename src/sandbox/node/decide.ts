@@ -121,7 +121,9 @@ function replacement({ name, image = '' }: Container, view: ContainerView | unde
   if (view?.running !== true || view.stopping) return [];
   if (view.fault !== undefined) return [{ name, ...view.fault }];
   if (view.image === image) return [];
-  return [{ name, message: `Container ${name} definition changed, will be restarted`, graceSeconds: undefined }];
+  return [
+    { name, message: `Container ${name} definition changed, will be restarted`, graceSeconds: undefined },
+  ];
 }
 
 /** @returns undefined when it may start now */

@@ -34,7 +34,8 @@ export function buildEnvironment(
   const lookup = (name: string): string | undefined => env.get(name) ?? services.get(name);
   for (const variable of container.env ?? []) {
     const value = valueOf(variable, pod, container, place, objects);
-    if (value !== undefined) env.set(variable.name, variable.valueFrom === undefined ? expand(value, lookup) : value);
+    if (value !== undefined)
+      env.set(variable.name, variable.valueFrom === undefined ? expand(value, lookup) : value);
   }
   return Object.fromEntries([...services, ...env]);
 }
@@ -54,7 +55,8 @@ function valueOf(
   if (configMapKeyRef !== undefined) {
     return keyOf(configMapKeyRef, 'ConfigMap', pod, wholeConfigMap(configMapKeyRef, objects));
   }
-  if (secretKeyRef !== undefined) return keyOf(secretKeyRef, 'Secret', pod, wholeSecret(secretKeyRef, objects));
+  if (secretKeyRef !== undefined)
+    return keyOf(secretKeyRef, 'Secret', pod, wholeSecret(secretKeyRef, objects));
   return '';
 }
 
@@ -87,9 +89,13 @@ function serviceVariables(pod: Pod, services: readonly Service[]): Env {
   const isApiServer = ({ metadata }: Service): boolean =>
     metadata.namespace === 'default' && metadata.name === 'kubernetes';
   const nearby = services.filter(
-    (service) => service.metadata.namespace === pod.metadata.namespace && pod.spec.enableServiceLinks !== false,
+    (service) =>
+      service.metadata.namespace === pod.metadata.namespace && pod.spec.enableServiceLinks !== false,
   );
-  const seen = [...services.filter((service) => isApiServer(service) && !nearby.includes(service)), ...nearby];
+  const seen = [
+    ...services.filter((service) => isApiServer(service) && !nearby.includes(service)),
+    ...nearby,
+  ];
   return new Map(seen.flatMap(linkVariables));
 }
 

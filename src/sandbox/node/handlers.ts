@@ -63,7 +63,8 @@ async function runCommand(
   };
   try {
     const code = await runInside(instance, shell, command, { stdout: collect, stderr: collect, signal });
-    if (timedOut(signal)) return { ok: false, output: `command ${JSON.stringify(command.join(' '))} timed out` };
+    if (timedOut(signal))
+      return { ok: false, output: `command ${JSON.stringify(command.join(' '))} timed out` };
     return { ok: code === 0, output };
   } catch (error) {
     return { ok: false, output: errorMessage(error) };

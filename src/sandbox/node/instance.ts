@@ -16,7 +16,6 @@ export interface Exit {
 export interface InstanceOptions {
   /** As in `containerID`. */
   readonly id: string;
-  readonly image: string;
   readonly program: Program;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -32,7 +31,7 @@ export interface InstanceOptions {
 
 /** Typed input that may wait for a program to read it. */
 const stdinBuffer = 64;
-export const killedCode = 137;
+const killedCode = 137;
 
 /** One run of a container: a Program behind a fence. */
 export class ContainerInstance {
@@ -118,7 +117,10 @@ export class ContainerInstance {
    * Runs another program beside this one, in what it has; both end together.
    * @returns its exit code
    */
-  async beside(signal: AbortSignal, run: (seams: Seams, ended: AbortSignal) => Promise<number>): Promise<number> {
+  async beside(
+    signal: AbortSignal,
+    run: (seams: Seams, ended: AbortSignal) => Promise<number>,
+  ): Promise<number> {
     if (this.#exit !== undefined) return killedCode;
     const own = fence(this.seams);
     using abort = linkAbort(this.ended, signal);

@@ -53,7 +53,7 @@ export function createInstance(launch: Launch, context: NodeContext): ContainerI
 }
 
 /** The program of the image where the command names it, or the shell. */
-export function commandLine(
+function commandLine(
   { command = [], args = [] }: Pick<Container, 'command' | 'args'>,
   image: ImageEntry,
   env: Readonly<Record<string, string>>,

@@ -116,7 +116,8 @@ export async function keepLease(
     try {
       await renewLease(leases, node, clock, signal);
     } catch (error) {
-      if (!signal.aborted) log.warn('the lease of the node could not be renewed', { error: errorMessage(error) });
+      if (!signal.aborted)
+        log.warn('the lease of the node could not be renewed', { error: errorMessage(error) });
     }
   };
   await renew();

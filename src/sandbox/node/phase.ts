@@ -1,6 +1,12 @@
 // Source: getPhase of pkg/kubelet/kubelet_pods.go of Kubernetes 1.36.
 import { mayStart } from './decide.ts';
-import { type Container, type ContainerStatus, isSidecar, type PodSpec, type TerminatedState } from './kinds.ts';
+import {
+  type Container,
+  type ContainerStatus,
+  isSidecar,
+  type PodSpec,
+  type TerminatedState,
+} from './kinds.ts';
 
 export type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 

@@ -2,6 +2,7 @@ import { isConflict, isNotFound } from '../../kube/api-error.ts';
 import type { Result } from '../../kube/controller.ts';
 import type { Client, ResourceClient } from '../../kube/resource-client.ts';
 import { compareVersions } from '../../kube/resource-version.ts';
+import { rejection } from './admission.ts';
 import type { ClusterCache } from './cluster-cache.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { type Pod, podKind } from './kinds.ts';
@@ -62,7 +63,7 @@ export class PodManager {
     const wakeAt = worker.sync(this.#newest(managed, pod));
     const live = this.#newest(managed, pod);
     const isDeleted = live.metadata.deletionTimestamp !== undefined;
-    if (worker.hasRun || !worker.ended) await this.#writeStatus(managed, live);
+    if (worker.hasStatus) await this.#writeStatus(managed, live);
     if (isDeleted && worker.ended) await this.#remove(live);
     return wakeAt === undefined ? undefined : { requeueAfterMs: wakeAt - this.#options.context.clock.now() };
   }
@@ -77,6 +78,12 @@ export class PodManager {
     if (known !== undefined) return known;
     const { context, changed } = this.#options;
     const worker = new PodWorker(pod, context, () => changed(key));
+    const others = [...this.#managed.values()]
+      .filter((other) => !other.worker.ended)
+      .map((other) => other.worker.pod);
+    const isNew = pod.status?.startTime === undefined && pod.metadata.deletionTimestamp === undefined;
+    const refusal = isNew ? rejection(pod, others, context.allocatable) : undefined;
+    if (refusal !== undefined) worker.reject(refusal);
     const managed: Managed = { worker, written: undefined };
     this.#managed.set(key, managed);
     return managed;
@@ -99,7 +106,9 @@ export class PodManager {
     if (patch === undefined) return;
     const { namespace, name = '' } = live.metadata;
     try {
-      managed.written = await this.#client.patch({ namespace, name }, 'strategic', patch, { subresource: 'status' });
+      managed.written = await this.#client.patch({ namespace, name }, 'strategic', patch, {
+        subresource: 'status',
+      });
     } catch (error) {
       // Gone, or another pod has its name: the cache will tell.
       if (!isNotFound(error) && !isConflict(error)) throw error;

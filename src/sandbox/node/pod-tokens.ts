@@ -26,7 +26,10 @@ export class PodTokens {
   }
 
   /** @throws ApiError */
-  async get(pod: Pod, { audience = '', expirationSeconds = defaultSeconds }: TokenProjection): Promise<Uint8Array> {
+  async get(
+    pod: Pod,
+    { audience = '', expirationSeconds = defaultSeconds }: TokenProjection,
+  ): Promise<Uint8Array> {
     const { uid = '' } = pod.metadata;
     const known = this.#tokens.get(uid) ?? new Map<string, Token>();
     const key = `${audience} ${expirationSeconds}`;

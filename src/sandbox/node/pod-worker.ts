@@ -1,6 +1,8 @@
 import { formatDuration } from '../../base/duration.ts';
 import { errorMessage } from '../../base/errors.ts';
 import { formatTime } from '../../base/time.ts';
+import type { Rejection } from './admission.ts';
+import { adoptedRecords } from './adopt.ts';
 import { nextBackOff } from './back-off.ts';
 import { ConfigError } from './config-error.ts';
 import { type ContainerRecord, isRunning, newRecord } from './container-record.ts';
@@ -8,7 +10,7 @@ import { type ContainerView, decide, type Delay } from './decide.ts';
 import type { PodPlace } from './downward.ts';
 import { type HandlerTarget, runHandler } from './handlers.ts';
 import type { ContainerInstance } from './instance.ts';
-import { type Container, isSidecar, type Pod, type PodStatus, type TerminatedState } from './kinds.ts';
+import { type Container, isSidecar, type Pod, type PodStatus } from './kinds.ts';
 import { createInstance } from './launch.ts';
 import type { NodeContext, PodNetwork } from './node-context.ts';
 import { type ProbeReport, runProbes } from './probes.ts';
@@ -38,7 +40,7 @@ export class PodWorker {
   #missing: string | undefined;
   #termination: Promise<void> | undefined;
   #graceSeconds = Number.POSITIVE_INFINITY;
-  #failure: { reason: string; message: string } | undefined;
+  #failure: Rejection | undefined;
   #ended = false;
   #released = false;
 
@@ -49,7 +51,12 @@ export class PodWorker {
     this.#context = context;
     this.#changed = changed;
     this.#acceptedAt = context.clock.now();
-    this.#adopt(pod);
+    if (isTerminal(pod)) return;
+    for (const record of adoptedRecords(pod, formatTime(this.#acceptedAt)))
+      this.records.set(record.name, record);
+    const isLost = pod.status?.containerStatuses?.some(({ state }) => state.running !== undefined) === true;
+    if (!isLost || pod.metadata.deletionTimestamp !== undefined) return;
+    context.record(pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
   }
 
   get pod(): Pod {
@@ -59,6 +66,11 @@ export class PodWorker {
   /** Nothing runs, and nothing will. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Whether its status is ours to write: not of a pod that had ended before. */
+  get hasStatus(): boolean {
+    return this.hasRun || this.#failure !== undefined || !this.#ended;
   }
 
   /** Whether a container was started here. */
@@ -74,7 +86,7 @@ export class PodWorker {
     this.#pod = pod;
     if (pod.metadata.deletionTimestamp !== undefined) {
       this.terminate(pod.metadata.deletionGracePeriodSeconds ?? 30);
-    } else if (isTerminal(pod) && !this.hasRun) {
+    } else if (this.#ended || (isTerminal(pod) && !this.hasRun)) {
       this.#ended = true;
     } else if (this.#termination === undefined) {
       return this.#run(pod);
@@ -104,6 +116,13 @@ export class PodWorker {
     }
     this.#graceSeconds = Math.min(this.#graceSeconds, graceSeconds);
     this.#termination ??= this.#terminate();
+  }
+
+  /** The node does not take the pod in. */
+  reject(why: Rejection): void {
+    this.#failure = why;
+    this.#ended = true;
+    this.#context.record(this.#pod, 'Warning', why.reason, why.message);
   }
 
   /** Cuts everything off at once, as a machine does that loses its power. */
@@ -153,7 +172,8 @@ export class PodWorker {
       objects,
       token: (projection) => context.token(this.#pod, projection),
     });
-    if (missing !== undefined && missing !== this.#missing) context.record(pod, 'Warning', 'FailedMount', missing);
+    if (missing !== undefined && missing !== this.#missing)
+      context.record(pod, 'Warning', 'FailedMount', missing);
     this.#missing = missing;
     if (missing !== undefined) return false;
     try {
@@ -216,8 +236,13 @@ export class PodWorker {
   }
 
   /** Makes `instance` the container's run. */
-  #follow(record: ContainerRecord, container: Container, instance: ContainerInstance, restartCount: number): void {
-    const { clock, record: report } = this.#context;
+  #follow(
+    record: ContainerRecord,
+    container: Container,
+    instance: ContainerInstance,
+    restartCount: number,
+  ): void {
+    const { clock } = this.#context;
     const ended = record.instance?.exit;
     if (ended !== undefined) {
       record.backOff = nextBackOff(record.backOff, ended.finishedAt, clock.now());
@@ -234,8 +259,8 @@ export class PodWorker {
       terminated: undefined,
       fault: undefined,
     });
-    report(this.#pod, 'Normal', 'Created', 'Container created', record.name);
-    report(this.#pod, 'Normal', 'Started', 'Container started', record.name);
+    this.#context.record(this.#pod, 'Normal', 'Created', 'Container created', record.name);
+    this.#context.record(this.#pod, 'Normal', 'Started', 'Container started', record.name);
     const { postStart } = container.lifecycle ?? {};
     record.started = postStart === undefined && container.startupProbe === undefined;
     record.ready = record.started && container.readinessProbe === undefined;
@@ -250,13 +275,20 @@ export class PodWorker {
       const { ok, output } = await runHandler(postStart, target, undefined, 'hook');
       if (instance.exit !== undefined) return;
       if (!ok) {
-        this.#context.record(this.#pod, 'Warning', 'FailedPostStartHook', 'PostStartHook failed', record.name);
+        this.#context.record(
+          this.#pod,
+          'Warning',
+          'FailedPostStartHook',
+          'PostStartHook failed',
+          record.name,
+        );
         this.#fail(record, 'FailedPostStartHook', undefined);
         this.#context.log.info('a postStart hook failed', { container: record.name, output });
         return;
       }
     }
-    if (postStart !== undefined || isProbed(container)) await runProbes(target, this.#report(record, instance));
+    if (postStart !== undefined || isProbed(container))
+      await runProbes(target, this.#report(record, instance));
   }
 
   #report(record: ContainerRecord, instance: ContainerInstance): ProbeReport {
@@ -271,7 +303,13 @@ export class PodWorker {
       started: () => set('started', true),
       ready: (isReady) => set('ready', isReady),
       unhealthy: (type, output) =>
-        this.#context.record(this.#pod, 'Warning', 'Unhealthy', `${type} probe failed: ${output}`, record.name),
+        this.#context.record(
+          this.#pod,
+          'Warning',
+          'Unhealthy',
+          `${type} probe failed: ${output}`,
+          record.name,
+        ),
       failed: (type, probe) => {
         const message = `Container ${record.name} failed ${type.toLowerCase()} probe, will be restarted`;
         if (isCurrent()) this.#fail(record, message, probe.terminationGracePeriodSeconds);
@@ -343,10 +381,15 @@ export class PodWorker {
     const { instance } = this.#record(name);
     const container = containerOf(this.#pod, name);
     if (instance === undefined || instance.exit !== undefined || container === undefined) return;
+    if (this.#stopping.has(name)) {
+      instance.stop(Math.max(minGraceSeconds, graceSeconds) * 1000);
+      await instance.exited;
+      return;
+    }
     this.#stopping.add(name);
-    const { clock, record } = this.#context;
+    const { clock } = this.#context;
     const report = (type: 'Normal' | 'Warning', reason: string, text: string): void =>
-      record(this.#pod, type, reason, text, name);
+      this.#context.record(this.#pod, type, reason, text, name);
     const target = this.#target(container, instance);
     try {
       await stopContainer({ target, message, graceSeconds, clock, report });
@@ -382,34 +425,6 @@ export class PodWorker {
     const record = newRecord(name);
     this.records.set(name, record);
     return record;
-  }
-
-  /** Goes on from what a node of this name did before: its containers are gone, and count as restarted. */
-  #adopt(pod: Pod): void {
-    if (isTerminal(pod)) return;
-    const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
-    const finishedAt = formatTime(this.#acceptedAt);
-    let changed = false;
-    for (const { name, state, lastState, containerID = '', restartCount } of [
-      ...initContainerStatuses,
-      ...containerStatuses,
-    ]) {
-      const record = this.#record(name);
-      const ran = containerID !== '';
-      record.restartCount = restartCount + (ran ? 1 : 0);
-      const lost: TerminatedState | undefined = state.running && {
-        exitCode: 255,
-        reason: 'Unknown',
-        startedAt: state.running.startedAt,
-        finishedAt,
-        containerID,
-      };
-      const terminated = state.terminated ?? lost ?? lastState.terminated;
-      if (terminated !== undefined) record.previous = { terminated, log: undefined };
-      changed ||= ran;
-    }
-    if (!changed || pod.metadata.deletionTimestamp !== undefined) return;
-    this.#context.record(pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
   }
 }
 

@@ -25,7 +25,11 @@ export function ensureImage(
     context.record(pod, type, reason, message, name);
   const quoted = JSON.stringify(image);
   if (entry !== undefined && imagePullPolicy !== 'Always' && pulled.has(fullReference(image))) {
-    report('Normal', 'Pulled', `Container image ${quoted} already present on machine and can be accessed by the pod`);
+    report(
+      'Normal',
+      'Pulled',
+      `Container image ${quoted} already present on machine and can be accessed by the pod`,
+    );
     return entry;
   }
   if (imagePullPolicy === 'Never') {
@@ -67,7 +71,10 @@ export function showPullBackOff(
 ): void {
   const message = `Back-off pulling image ${JSON.stringify(image)}`;
   if (record.waiting?.reason === 'ImagePullBackOff') return;
-  record.waiting = { reason: 'ImagePullBackOff', message: `${message}: ErrImagePull: ${record.pull?.error ?? ''}` };
+  record.waiting = {
+    reason: 'ImagePullBackOff',
+    message: `${message}: ErrImagePull: ${record.pull?.error ?? ''}`,
+  };
   context.record(pod, 'Normal', 'BackOff', message, name);
   context.record(pod, 'Warning', 'Failed', 'Error: ImagePullBackOff', name);
 }

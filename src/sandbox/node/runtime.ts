@@ -2,7 +2,12 @@ import { linkAbort } from '../../base/abort.ts';
 import type { Clock } from '../../base/clock.ts';
 import { TypedError } from '../../base/errors.ts';
 import { parseTime } from '../../base/time.ts';
-import type { ContainerLogOptions, ContainerTarget, PodRuntime, RemoteStreams } from '../apiserver/pod-runtime.ts';
+import type {
+  ContainerLogOptions,
+  ContainerTarget,
+  PodRuntime,
+  RemoteStreams,
+} from '../apiserver/pod-runtime.ts';
 import { badRequestError, failure } from '../apiserver/request-error.ts';
 import type { ContainerLog } from './container-log.ts';
 import { type ContainerRecord, isRunning } from './container-record.ts';
@@ -13,7 +18,12 @@ export interface RuntimeOptions {
   readonly clock: Clock;
   readonly shell: Shell;
   /** The container of a pod, if it is here. */
-  readonly find: (namespace: string, pod: string, uid: string, container: string) => ContainerRecord | undefined;
+  readonly find: (
+    namespace: string,
+    pod: string,
+    uid: string,
+    container: string,
+  ) => ContainerRecord | undefined;
 }
 
 /** Output that a client has not taken yet, at most, in bytes: who reads slower loses the connection. */
@@ -41,15 +51,23 @@ export function podRuntime({ clock, shell, find }: RuntimeOptions): PodRuntime {
       const output = writer(streams);
       const { stdin, tty, resizes } = streams;
       const { stdout, stderr, signal } = output;
-      const code = await runInside(instance, shell, command, { stdin, tty, resizes, stdout, stderr, signal });
-      await output.end();
-      return code;
+      try {
+        return await runInside(instance, shell, command, { stdin, tty, resizes, stdout, stderr, signal });
+      } finally {
+        await output.end();
+      }
     },
     attach: async (target, streams) => {
       const instance = running(target);
       using signal = linkAbort(streams.signal, instance.ended);
-      void typeTo(instance, streams, signal.signal);
-      const log = instance.log.read({ follow: true, timestamps: false, tailLines: 0, signal: streams.signal });
+      // A client that breaks off has nothing more to say.
+      typeTo(instance, streams, signal.signal).catch(() => {});
+      const log = instance.log.read({
+        follow: true,
+        timestamps: false,
+        tailLines: 0,
+        signal: streams.signal,
+      });
       for await (const bytes of log) await streams.stdout(bytes);
       return instance.exit?.code ?? 0;
     },
@@ -57,7 +75,11 @@ export function podRuntime({ clock, shell, find }: RuntimeOptions): PodRuntime {
 }
 
 /** @throws RequestError 400 when there is no log */
-function logOf(record: ContainerRecord | undefined, target: ContainerTarget, previous: boolean): ContainerLog {
+function logOf(
+  record: ContainerRecord | undefined,
+  target: ContainerTarget,
+  previous: boolean,
+): ContainerLog {
   const { name } = target.pod['metadata'] as { name: string };
   const which = `container ${JSON.stringify(target.container)} in pod ${JSON.stringify(name)}`;
   const log = previous ? previousLog(record) : (record?.instance?.log ?? record?.previous?.log);
@@ -128,7 +150,11 @@ function writer(streams: RemoteStreams): Writer {
   };
 }
 
-async function typeTo(instance: ContainerInstance, streams: RemoteStreams, signal: AbortSignal): Promise<void> {
+async function typeTo(
+  instance: ContainerInstance,
+  streams: RemoteStreams,
+  signal: AbortSignal,
+): Promise<void> {
   for await (const bytes of streams.stdin) {
     if (signal.aborted) return;
     await instance.stdin.push(bytes);

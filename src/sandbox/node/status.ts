@@ -44,7 +44,13 @@ export function podStatus(pod: Pod, inputs: StatusInputs, now: number): PodStatu
   const computed = podPhase(spec, { statuses, initialized, ended: inputs.ended });
   const phase = known ?? (failure === undefined ? computed : 'Failed');
   const others = before.conditions ?? [];
-  const verdicts = podConditions(spec, { phase, statuses, initialized, others, hasNetwork: podIP !== undefined });
+  const verdicts = podConditions(spec, {
+    phase,
+    statuses,
+    initialized,
+    others,
+    hasNetwork: podIP !== undefined,
+  });
   return {
     ...(metadata.generation !== undefined && { observedGeneration: metadata.generation }),
     phase,
@@ -82,7 +88,8 @@ function containerStatus(
   const { name, image = '', resources } = container;
   const isInit = init.includes(container) && !isSidecar(container);
   const waiting = { reason: init.length > 0 ? 'PodInitializing' : 'ContainerCreating' };
-  const lastState = (terminated: TerminatedState | undefined): ContainerState => (terminated ? { terminated } : {});
+  const lastState = (terminated: TerminatedState | undefined): ContainerState =>
+    terminated ? { terminated } : {};
   if (record?.instance === undefined) {
     return {
       name,

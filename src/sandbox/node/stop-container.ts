@@ -18,7 +18,13 @@ export interface StopOptions {
  * Ends a container: its preStop hook, then SIGTERM, and SIGKILL when the time for both is up. Resolves when it has
  * ended.
  */
-export async function stopContainer({ target, message, graceSeconds, clock, report }: StopOptions): Promise<void> {
+export async function stopContainer({
+  target,
+  message,
+  graceSeconds,
+  clock,
+  report,
+}: StopOptions): Promise<void> {
   const { instance, container } = target;
   const startedAt = clock.monotonic();
   const { preStop } = container.lifecycle ?? {};

@@ -26,7 +26,7 @@ export interface VolumeInputs {
  * What is in a volume, as things are; undefined for one that begins empty and belongs to the pod.
  * @throws ConfigError when it needs what is not there
  */
-export function volumeContent(volume: Volume, inputs: VolumeInputs): VolumeContent | undefined {
+function volumeContent(volume: Volume, inputs: VolumeInputs): VolumeContent | undefined {
   const sources = volume.projected ? (volume.projected.sources ?? []) : [volume];
   const isFilled = sources.some((source) => parts.some((part) => part(source, inputs) !== undefined));
   if (!isFilled && volume.projected === undefined) return undefined;
@@ -48,7 +48,8 @@ const configMapPart: Part = ({ configMap }, { objects }) => {
   if (found === undefined && !optional) throw new ConfigError(`configmap "${name}" not found`);
   const data = new Map<string, Uint8Array>();
   for (const [key, text] of Object.entries(found?.data ?? {})) data.set(key, Buffer.from(text, 'utf8'));
-  for (const [key, text] of Object.entries(found?.binaryData ?? {})) data.set(key, Buffer.from(text, 'base64'));
+  for (const [key, text] of Object.entries(found?.binaryData ?? {}))
+    data.set(key, Buffer.from(text, 'base64'));
   return pick(data, items, optional, 'config');
 };
 
@@ -112,7 +113,9 @@ export class ProjectedFiles implements Files {
   }
 
   list(path: string): Promise<readonly string[]> {
-    return new MemoryFiles(Object.fromEntries([...this.#content.keys()].map((file) => [file, '']))).list(path);
+    return new MemoryFiles(Object.fromEntries([...this.#content.keys()].map((file) => [file, '']))).list(
+      path,
+    );
   }
 
   async write(path: string): Promise<void> {

@@ -84,7 +84,8 @@ function impersonate(group: string, resource: string, name: string): ResourceAtt
 
 /** Several headers of one name arrive as one, joined by commas. */
 function valuesOf(header: string | undefined): string[] {
-  return (header ?? '').split(/\s*,\s*/).filter((value) => value !== '');
+  const values = (header ?? '').split(',').map((value) => value.trim());
+  return values.filter((value) => value !== '');
 }
 
 function unescapeKey(key: string): string {

@@ -72,7 +72,9 @@ function checkApplied({ definition, options, request }: Write, body: Body): Json
   if (options.fieldValidation === 'Strict' && problems.length > 0) {
     throw badRequestError(`error strict decoding YAML: ${problems.join(', ')}`);
   }
-  if (options.fieldValidation === 'Warn') request.warnings.push(...problems);
+  if (options.fieldValidation === 'Warn') {
+    for (const problem of problems) request.warnings.push(problem);
+  }
   return value;
 }
 

@@ -111,7 +111,7 @@ function noteProblems(
     ...decoded.problems,
   ];
   if (fieldValidation === 'Strict' && problems.length > 0) throw invalidPatch(value, strictError(problems));
-  warnings.push(...problems);
+  for (const problem of problems) warnings.push(problem);
 }
 
 /** @throws RequestError 400, 413, 422, 500 */

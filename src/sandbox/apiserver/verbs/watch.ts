@@ -50,6 +50,8 @@ class WatchSession {
   readonly #watcher: Watcher;
   /** What is there at the start, for a watch that wants it. */
   readonly #initial: readonly JsonObject[];
+  /** The state that {@link #initial} shows; reading may begin later. */
+  readonly #startedAt: number;
   readonly #timers = new AbortController();
   #bookmarkIsDue = false;
   #timeIsUp = false;
@@ -64,6 +66,7 @@ class WatchSession {
     this.#options = options;
     const fromNow = asked === undefined || asked === 0;
     const wantsInitial = options.sendInitialEvents ?? fromNow;
+    this.#startedAt = storage.revision;
     this.#initial = wantsInitial ? storage.list(definition.storageKey, info.namespace) : [];
     const namespace = info.namespace ?? options.fields.requiredValue('metadata.namespace');
     this.#watcher = storage.watch(definition.storageKey, {
@@ -82,13 +85,12 @@ class WatchSession {
 
   async *events(): AsyncGenerator<WireEvent> {
     try {
-      const startedAt = this.#server.storage.revision;
       for (const stored of this.#initial) {
         const object = served(this.#request.definition, stored);
         if (this.#isSelected(object)) yield this.#wire('ADDED', object);
       }
       if (this.#options.sendInitialEvents === true && this.#options.allowWatchBookmarks) {
-        yield this.#bookmark(startedAt, { 'k8s.io/initial-events-end': 'true' });
+        yield this.#bookmark(this.#startedAt, { 'k8s.io/initial-events-end': 'true' });
       }
       while (!this.#watcher.closed) {
         const change = this.#watcher.take();

@@ -4,6 +4,7 @@ import type { FieldError } from '../../../../machinery/field-errors.ts';
 import { FieldPath, invalidValue } from '../../../../machinery/field-errors.ts';
 import type { JsonObject } from '../../../../machinery/json.ts';
 import { jsonClone, jsonEqual, own, setOwn } from '../../../../machinery/json.ts';
+import { failure } from '../../request-error.ts';
 import type { WriteContext } from '../../resource-definition.ts';
 import {
   countAt,
@@ -98,7 +99,7 @@ function freeAddress(service: JsonObject, context: WriteContext): string {
     const address = `${addressPrefix}${number >> 8}.${number & 255}`;
     if (!used.has(address)) return address;
   }
-  return '';
+  throw noneLeft('serviceIP');
 }
 
 function freeNodePort(used: Set<number>, context: WriteContext): number {
@@ -110,7 +111,13 @@ function freeNodePort(used: Set<number>, context: WriteContext): number {
     used.add(port);
     return port;
   }
-  return 0;
+  throw noneLeft('nodePort');
+}
+
+/** Source: alloc.go of pkg/registry/core/service/storage of Kubernetes 1.36. */
+function noneLeft(what: 'serviceIP' | 'nodePort'): Error {
+  const message = `failed to allocate a ${what}: range is full`;
+  return failure(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] });
 }
 
 function allocateNodePorts(service: JsonObject, spec: JsonObject, context: WriteContext): void {
@@ -122,13 +129,17 @@ function allocateNodePorts(service: JsonObject, spec: JsonObject, context: Write
   const lacksHealthCheck = needsHealthCheck(spec) && countAt(spec, 'healthCheckNodePort') === 0;
   if (lacking.length === 0 && !lacksHealthCheck) return;
   const used = usedNodePorts(service, context);
-  for (const port of ports) used.add(countAt(port, 'nodePort'));
+  // The same port for another protocol shares the node port.
+  const shared = new Map<number, number>();
+  for (const port of ports) {
+    const number = countAt(port, 'nodePort');
+    used.add(number);
+    if (number !== 0 && !shared.has(countAt(port, 'port'))) shared.set(countAt(port, 'port'), number);
+  }
   for (const port of lacking) {
-    // The same port for another protocol shares the node port.
-    const twin = ports.find(
-      (other) => countAt(other, 'port') === countAt(port, 'port') && countAt(other, 'nodePort') !== 0,
-    );
-    port['nodePort'] = twin === undefined ? freeNodePort(used, context) : countAt(twin, 'nodePort');
+    const number = shared.get(countAt(port, 'port')) ?? freeNodePort(used, context);
+    shared.set(countAt(port, 'port'), number);
+    port['nodePort'] = number;
   }
   if (lacksHealthCheck) spec['healthCheckNodePort'] = freeNodePort(used, context);
 }
@@ -184,14 +195,12 @@ function validateNodePorts(
 ): FieldError[] {
   const kept = new Set(objectsAt(before, 'ports').map((port) => countAt(port, 'nodePort')));
   const ports = objectsAt(spec, 'ports');
-  const asked = ports.filter(
-    (port) => countAt(port, 'nodePort') !== 0 && !kept.has(countAt(port, 'nodePort')),
-  );
-  if (asked.length === 0) return [];
+  const isAsked = (number: number): boolean => number !== 0 && !kept.has(number);
+  if (!ports.some((port) => isAsked(countAt(port, 'nodePort')))) return [];
   const used = usedNodePorts(service, context);
   return ports.flatMap((port, i) => {
     const number = countAt(port, 'nodePort');
-    if (!asked.includes(port)) return [];
+    if (!isAsked(number)) return [];
     const at = path.child('ports').index(i).child('nodePort');
     if (number < firstNodePort || number > lastNodePort) {
       const range = `${firstNodePort}-${lastNodePort}`;
