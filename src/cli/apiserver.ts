@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { realClock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
@@ -7,6 +7,7 @@ import { systemRandom } from '../base/random.ts';
 import type { Cluster } from '../sandbox/apiserver/cluster.ts';
 import { startCluster } from '../sandbox/apiserver/cluster.ts';
 import { interruption } from './interruption.ts';
+import { makeFolder } from './make-folder.ts';
 
 export interface ApiserverOptions {
   /** Made when it is not there. */
@@ -23,7 +24,7 @@ export async function runApiserver({ dir, port }: ApiserverOptions): Promise<num
   const interrupted = interruption();
   const file = join(dir, 'apiserver.config');
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir);
     await writeFile(`${file}.draft`, '', { mode: 0o600 });
   } catch (error) {
     console.error(

@@ -1,5 +1,5 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
 import { realClock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import { jsonLog } from '../base/log.ts';
@@ -11,6 +11,7 @@ import type { SandboxCluster } from '../sandbox/sandbox-cluster.ts';
 import { gitServer, parseServed, type Repositories } from './git-server.ts';
 import { images } from './images.ts';
 import { interruption } from './interruption.ts';
+import { makeFolder } from './make-folder.ts';
 import { shell } from './shell.ts';
 
 export interface SandboxCommandOptions {
@@ -43,19 +44,17 @@ export async function runSandbox(options: SandboxCommandOptions): Promise<number
   } catch (error) {
     return fail(error, 'mend --serve, or leave it out');
   }
-  const draft = join(options.dir, `.draft-${process.pid}`);
+  let folder: Folder;
   try {
-    await mkdir(options.dir, { recursive: true });
-    await writeFile(draft, '', { mode: 0o600 });
+    folder = await writableFolder(options.dir);
   } catch (error) {
-    return fail(`cannot write to ${options.dir}: ${errorMessage(error)}`, 'name another folder with --dir');
-  } finally {
-    await rm(draft, { force: true }).catch(() => {});
+    return fail(error, 'name another folder with --dir');
   }
   let running: Running;
   try {
     running = await start(options, repositories);
   } catch (error) {
+    await folder.leave();
     return fail(error, 'name other ports with --port-base, or none to get free ones');
   }
   const files: string[] = [];
@@ -72,8 +71,30 @@ export async function runSandbox(options: SandboxCommandOptions): Promise<number
   } finally {
     // They point to nobody now.
     await Promise.all(files.map((file) => rm(file, { force: true })));
+    await folder.leave();
     await running.git?.close(AbortSignal.abort());
     await running.sandbox.close();
+  }
+}
+
+interface Folder {
+  /** Takes it away where this program has made it, and nobody has put anything there. */
+  leave(): Promise<void>;
+}
+
+/** @throws Error when nothing can be written there */
+async function writableFolder(dir: string): Promise<Folder> {
+  try {
+    const made = await makeFolder(dir);
+    const leave = async (): Promise<void> => {
+      if (made !== undefined) await rmdir(dir).catch(() => {});
+    };
+    const draft = join(dir, `.draft-${process.pid}`);
+    await writeFile(draft, '', { mode: 0o600 });
+    await rm(draft);
+    return { leave };
+  } catch (error) {
+    throw new Error(`cannot write to ${dir}: ${errorMessage(error)}`, { cause: error });
   }
 }
 
@@ -132,7 +153,10 @@ function screen(
   { dir }: SandboxCommandOptions,
   repositories: Repositories,
 ): string {
-  const file = (cluster: SandboxCluster): string => relative('', kubeconfigFile(dir, cluster));
+  const file = (cluster: SandboxCluster): string => {
+    const near = relative('', kubeconfigFile(dir, cluster));
+    return near.startsWith('..') ? resolve(kubeconfigFile(dir, cluster)) : near;
+  };
   const clusters = [sandbox.host, ...sandbox.members];
   const width = Math.max(...clusters.map(({ name }) => name.length));
   const lines = ['The sandbox is running:', ''];

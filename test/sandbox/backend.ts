@@ -2,7 +2,11 @@ import type { HttpRequest } from '../../src/base/network.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox-cluster.ts';
 
 /** A GET as it comes in from outside. */
-export function get(url: string, host = 'backend.webapp', signal = new AbortController().signal): HttpRequest {
+export function get(
+  url: string,
+  host = 'backend.webapp',
+  signal = new AbortController().signal,
+): HttpRequest {
   return { method: 'GET', url, headers: { host }, remoteAddress: '127.0.0.1', signal, async *body() {} };
 }
 

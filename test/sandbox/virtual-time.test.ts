@@ -9,7 +9,12 @@ import type { FaultHook } from '../../src/sandbox/faults.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { deployBackend, get, query } from './backend.ts';
 
-function virtualSandbox(clock: VirtualClock, seed: string, members: number, faults?: FaultHook): Promise<Sandbox> {
+function virtualSandbox(
+  clock: VirtualClock,
+  seed: string,
+  members: number,
+  faults?: FaultHook,
+): Promise<Sandbox> {
   const random = seededRandom(seed);
   return startSandbox({ clock, random, log: silentLog, members, images: images(), shell, faults });
 }
@@ -96,7 +101,9 @@ test('a member that is cut off goes on serving, and follows its API again when i
     await deployBackend(member);
     await clock.sleep(20_000);
     member.cutOff();
-    await expect(member.client.raw('GET', '/version')).rejects.toThrow('the network to kurator-member1 is cut');
+    await expect(member.client.raw('GET', '/version')).rejects.toThrow(
+      'the network to kurator-member1 is cut',
+    );
     expect((await member.gateway(get('/version'))).status).toBe(200);
     member.restore();
     member.restartApiServer();

@@ -31,7 +31,7 @@ import { NamespaceController } from './namespace-controller.ts';
 import { NamespaceDefaults } from './namespace-defaults.ts';
 import { OpenApi } from './openapi/openapi.ts';
 import { podBindingRoute } from './pod-binding.ts';
-import { PodConnections } from './pod-connections.ts';
+import { PodConnections, opensStream } from './pod-connections.ts';
 import type { PodRuntime } from './pod-runtime.ts';
 import { Registry } from './registry.ts';
 import { RequestError } from './request-error.ts';
@@ -252,6 +252,9 @@ function upgradeHandler(gate: Gate, connections: PodConnections): Server['upgrad
       const info = parseRequestInfo(http.method, path, query);
       const access = { user: gate.authenticate(http), http, path, query, info };
       gate.authorize(access);
+      if (info !== undefined && opensStream(info)) {
+        gate.authorize({ ...access, info: { ...info, verb: 'create' } });
+      }
       return connections.upgrade(access, protocols) ?? pageNotFound();
     } catch (error) {
       if (error instanceof RequestError) return statusResponse(error);

@@ -90,6 +90,7 @@ describe('legacy discovery', () => {
       'namespaces/status',
       'pods',
       'pods/attach',
+      'pods/binding',
       'pods/exec',
       'pods/log',
       'pods/portforward',

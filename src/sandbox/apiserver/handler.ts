@@ -220,7 +220,16 @@ function answer(
   const retryAfter = isObject(details) ? details['retryAfterSeconds'] : undefined;
   if (typeof retryAfter === 'number') headers['retry-after'] = String(retryAfter);
   if (representation?.mediaType !== 'application/yaml') return jsonResponse(code, value, headers);
-  return textResponse(code, 'application/yaml', stringify(value, { version: '1.1' }), headers);
+  return textResponse(code, 'application/yaml', yamlText(value), headers);
+}
+
+/** Characters of JSON that are still turned into block style, at about a second for a megabyte. */
+const maxBlockStyle = 128 * 1024;
+
+/** JSON is YAML: a large answer stays what it is, for nobody else is served while it is printed. */
+function yamlText(value: JsonObject): string {
+  const json = JSON.stringify(value);
+  return json.length > maxBlockStyle ? `${json}\n` : stringify(value, { version: '1.1' });
 }
 
 function textResponse(

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
+import { parse } from 'yaml';
 import { VirtualClock } from '../../base/clock.ts';
 import type { FetchResponse } from '../../base/fetch.ts';
 import { silentLog } from '../../base/log.ts';
 import { seededRandom } from '../../base/random.ts';
 import { inProcessServer, startCluster } from './cluster.ts';
+import { Collection } from './storage-collection.ts';
 
 interface Sent {
   readonly method: string;
@@ -20,6 +22,22 @@ const json = { 'content-type': 'application/json' };
 const yaml = { 'content-type': 'application/yaml' };
 const protobuf = { 'content-type': 'application/vnd.kubernetes.protobuf' };
 
+/** Stored objects are shared with everybody who reads: whoever changes one of them fails here. */
+function freezeStoredObjects(): void {
+  const commit = Collection.prototype.commit;
+  vi.spyOn(Collection.prototype, 'commit').mockImplementation(function (this: Collection, change) {
+    deepFreeze(change.object);
+    commit.call(this, change);
+  });
+}
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  Object.values(value).forEach(deepFreeze);
+}
+
+freezeStoredObjects();
 const cluster = await startCluster({ clock: new VirtualClock(), random: seededRandom(1), log: silentLog });
 afterAll(() => cluster.close());
 
@@ -33,7 +51,7 @@ async function send({ method, path, body, headers = json }: Sent): Promise<Fetch
 
 /** Where the real server fails with 5xx, too: none of them is a defect of this one. */
 const realFailures =
-  /resourceVersion should not be set|Too large resource version|doesn't match \$setElementOrder|range is full|nobody runs pods/;
+  /resourceVersion should not be set|Too large resource version|doesn't match \$setElementOrder|range is full|failed to create typed patch object/;
 
 /** The answer is a success, or a Status that says what is wrong. */
 async function expectAnswer(sent: Sent): Promise<void> {
@@ -48,7 +66,7 @@ async function expectAnswer(sent: Sent): Promise<void> {
     expect(response.status, about).toBe(404);
     return;
   }
-  const status = JSON.parse(text) as Record<string, unknown>;
+  const status = parse(text) as Record<string, unknown>;
   expect(status, about).toMatchObject({ kind: 'Status', apiVersion: 'v1', status: 'Failure' });
   expect(status['code'], about).toBe(response.status);
   expect(typeof status['message'], about).toBe('string');

@@ -116,6 +116,14 @@ export class PodConnections {
   }
 }
 
+/**
+ * Whether a request opens a stream into a pod. That takes the right to create, by whichever method it comes.
+ * Source: ensureAuthorizedForVerb of pkg/registry/core/pod/rest of Kubernetes 1.36.
+ */
+export function opensStream(info: RequestInfo): boolean {
+  return isOfPod(info) && streaming.includes(info.subresource);
+}
+
 function isOfPod({ group, version, resource, namespace, name, rest }: RequestInfo): boolean {
   const isPod = group === '' && version === 'v1' && resource === 'pods';
   return isPod && namespace !== undefined && name !== undefined && rest.length === 0;

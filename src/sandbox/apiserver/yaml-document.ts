@@ -11,6 +11,9 @@ export const maxYamlBytes = 256 * 1024;
 /** Brackets that may be open at once, quoted ones included: the parser recurses. */
 const maxOpenBrackets = 1000;
 
+/** Each is looked up from the start of the document. */
+const maxAliases = 1000;
+
 /** The text is no YAML; the message is in the words of the real server, where they are known. */
 export class YamlError extends Error {}
 
@@ -50,6 +53,7 @@ export function parseYamlDocument(text: string): YamlDocument {
   checkNesting(text);
   try {
     const document = compose(text);
+    checkAliases(document);
     return { value: document.toJS(), duplicate: duplicateKey(document, text) };
   } catch (error) {
     throw new YamlError(`error converting YAML to JSON: yaml: ${errorMessage(error)}`);
@@ -86,6 +90,16 @@ function checkNesting(text: string): void {
     if (open > maxOpenBrackets)
       throw new YamlError('error converting YAML to JSON: yaml: exceeded max depth');
   }
+}
+
+function checkAliases(document: Document.Parsed): void {
+  let count = 0;
+  visit(document, {
+    Alias: () => {
+      count += 1;
+      if (count > maxAliases) throw new YamlError('document contains excessive aliasing');
+    },
+  });
 }
 
 function duplicateKey(document: Document.Parsed, text: string): string | undefined {

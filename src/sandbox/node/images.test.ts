@@ -17,7 +17,8 @@ test('a catalogue is a map by any way to write a reference, or a function of it'
   const entry: ImageEntry = { program: async () => 0, entrypoint: ['/app'] };
   expect(findImage(new Map([['docker.io/library/app:latest', entry]]), 'app')).toBe(entry);
   expect(findImage(new Map([['app:latest', entry]]), 'app')).toBe(entry);
-  const anyTag = (reference: string): ImageEntry | undefined => (reference.startsWith('app:') ? entry : undefined);
+  const anyTag = (reference: string): ImageEntry | undefined =>
+    reference.startsWith('app:') ? entry : undefined;
   expect(findImage(anyTag, 'app:6.1')).toBe(entry);
   expect(findImage(anyTag, 'other:6.1')).toBeUndefined();
   expect(imageId('app')).toBe(imageId('docker.io/library/app:latest'));

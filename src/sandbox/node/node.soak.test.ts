@@ -13,7 +13,7 @@ test(
     const readinessProbe = { httpGet: { path: '/readyz', port: 8080 }, periodSeconds: 60 };
     const livenessProbe = { exec: { command: ['podcli', 'localhost:8080/healthz'] }, periodSeconds: 60 };
     for (let i = 0; i < 18; i += 1) await node.pod(`web-${i}`, { readinessProbe, livenessProbe });
-    await node.pod('chatty', { image: 'chatty' });
+    await node.pod('chatty', { image: 'chatty', args: ['20'] });
     await node.pod('crash', { image: 'crash' });
 
     await node.advance(8 * hour);

@@ -85,10 +85,11 @@ const images: Readonly<Record<string, ImageEntry>> = {
   once: { program: async ({ argv }) => Number(argv[0] ?? 0), entrypoint: ['/once'] },
   stubborn: { program: () => new Promise<number>(() => {}), entrypoint: ['/stubborn'] },
   chatty: {
-    program: async ({ stdout, seams, signal }) => {
+    program: async ({ argv, stdout, seams, signal }) => {
+      const seconds = Number(argv[0] ?? 1);
       for (let i = 0; !signal.aborted; i += 1) {
         stdout(`line ${i}\n`);
-        await seams.clock.sleep(1000, signal).catch(() => {});
+        await seams.clock.sleep(seconds * 1000, signal).catch(() => {});
       }
       return 0;
     },
