@@ -4,6 +4,7 @@ import { report, saveBaseline, type Suite } from './report.ts';
 const suites: Record<string, () => Promise<{ default: Suite }>> = {
   kube: () => import('./kube.ts'),
   apiserver: () => import('./apiserver.ts'),
+  sandbox: () => import('./sandbox.ts'),
 };
 
 const args = process.argv.slice(2);

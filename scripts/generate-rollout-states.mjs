@@ -1,5 +1,10 @@
 // node scripts/generate-rollout-states.mjs: draws docs/rollout-states.md from src/rollout. A test fails when they differ.
 import { writeFileSync } from 'node:fs';
-import { drawPhases } from '../src/rollout/state-graph.test-double.ts';
+import { explore, PhaseDiagram, smallRollouts } from '../src/rollout/state-graph.test-double.ts';
 
-writeFileSync(new URL('../docs/rollout-states.md', import.meta.url), drawPhases());
+const diagram = new PhaseDiagram();
+let states = 0;
+for (const { spec, provider } of smallRollouts) {
+  states += explore(spec, provider, (edge) => diagram.add(edge)).length;
+}
+writeFileSync(new URL('../docs/rollout-states.md', import.meta.url), diagram.draw(states));

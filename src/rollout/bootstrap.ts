@@ -76,7 +76,8 @@ export const replacePrimary: Step = (context) => {
   const { seen, status, phase, now } = context;
   const revision = seen.target?.revision;
   if (seen.primary !== undefined || revision === undefined) return undefined;
-  if (revision === status.lastPromotedSpec) {
+  const isPromoting = phase === 'Promoting' || phase === 'Finalising';
+  if (revision === (isPromoting ? status.lastAppliedSpec : status.lastPromotedSpec)) {
     return decision(context, 'recreate primary', { createPrimary: true, wakeAt: now });
   }
   if (phase === 'Failed' && revision === status.lastAppliedSpec) {

@@ -71,9 +71,9 @@ const targetMissing: Step = (context) => {
 const settled: readonly Step[] = [adopt, replacePrimary, forgetFailed, start, settleRoutes, scaleIdleTarget];
 const analysing: readonly Step[] = [
   adopt,
+  replacePrimary,
   cancel,
   restart,
-  replacePrimary,
   thresholdReached,
   rescale,
   awaitPrimary,

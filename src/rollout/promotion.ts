@@ -84,10 +84,11 @@ function finalise(context: Context, events: readonly RolloutEvent[]): Decision {
 
 /** The end of a good run. Only the target's pods are still there to be taken away. */
 export const succeed = (context: Context): Decision => {
-  const { status, spec, now } = context;
+  const { status, spec, now, seen } = context;
   const isSkipped = spec.skipAnalysis === true;
   const way = wayBack(context);
-  const revision = status.lastAppliedSpec ?? '';
+  // What the primary says of itself counts: it may have been made again meanwhile.
+  const revision = seen.primary?.revision ?? status.lastAppliedSpec ?? '';
   const message = isSkipped
     ? `Promotion completed! Canary analysis was skipped for ${targetName(context)}`
     : `Promotion completed! Scaling down ${targetName(context)}`;

@@ -75,7 +75,12 @@ export function calm(world: ModelWorld, revision: string): ModelWorld {
 function keyOf({ status, routes, hasPrimary, primaryRevision, isScaledToZero, environment }: ModelWorld): string {
   const { lastTransitionTime: _time, conditions = [], ...rest } = status;
   const types = conditions.map(({ type }) => type);
-  return JSON.stringify([rest, types, routes, hasPrimary, primaryRevision, isScaledToZero, environment.revision]);
+  const { lastAppliedSpec, lastPromotedSpec, ...others } = rest;
+  // Revisions are only compared with each other: states that differ in their names are one.
+  const named = [environment.revision, lastAppliedSpec, lastPromotedSpec, hasPrimary ? primaryRevision : undefined];
+  const places = named.map((name) => named.indexOf(name));
+  const isKnown = named.map((name) => name !== undefined);
+  return JSON.stringify([others, types, routes, hasPrimary, isScaledToZero, places, isKnown]);
 }
 
 /**
@@ -141,19 +146,25 @@ export const smallRollouts: readonly { readonly name: string; readonly spec: Can
   },
 ];
 
-/** The phases and the rules that lead from one to another, of all small rollouts, as a mermaid diagram. */
-export function drawPhases(): string {
-  const edges = new Map<string, Set<string>>();
-  let states = 0;
-  for (const { spec, provider } of smallRollouts) {
-    states += explore(spec, provider, ({ from, decided }) => {
-      const before = from.status.phase ?? '[*]';
-      const after = decided.phase === '' ? '[*]' : decided.phase;
-      if (before === after) return;
-      const key = `${before} --> ${after}`;
-      edges.set(key, (edges.get(key) ?? new Set()).add(decided.step));
-    }).length;
+/** The phases and the rules that lead from one to another. */
+export class PhaseDiagram {
+  readonly #edges = new Map<string, Set<string>>();
+
+  add({ from, decided }: Edge): void {
+    const before = from.status.phase ?? '[*]';
+    const after = decided.phase === '' ? '[*]' : decided.phase;
+    if (before === after) return;
+    const key = `${before} --> ${after}`;
+    this.#edges.set(key, (this.#edges.get(key) ?? new Set()).add(decided.step));
   }
+
+  /** As a page with a mermaid diagram. @param states how many were walked */
+  draw(states: number): string {
+    return page(states, this.#edges);
+  }
+}
+
+function page(states: number, edges: ReadonlyMap<string, ReadonlySet<string>>): string {
   const lines = [...edges].map(([edge, steps]) => `  ${edge}: ${[...steps].sort().join(', ')}`).sort();
   return [
     '# The states of a rollout',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { hasEffects } from './decision.ts';
 import type { ModelWorld } from './model-world.test-double.ts';
-import { calm, drawPhases, type Edge, explore, smallRollouts } from './state-graph.test-double.ts';
+import { calm, type Edge, explore, PhaseDiagram, smallRollouts } from './state-graph.test-double.ts';
 
 /** What is wrong with an edge; empty when nothing is. */
 function violations({ decided, seen, to, from }: Edge): string[] {
@@ -42,11 +42,17 @@ function letBe(state: ModelWorld): ModelWorld {
   return world;
 }
 
+const diagram = new PhaseDiagram();
+let walked = 0;
+
 describe.each(smallRollouts)('every reachable state of a small rollout: $name', ({ spec, provider }) => {
   const broken: string[] = [];
   const states = explore(spec, provider, (edge) => {
+    diagram.add(edge);
     for (const found of violations(edge)) broken.push(`${found}: ${describeEdge(edge)}`);
   });
+
+  walked += states.length;
 
   test('keeps the traffic and the counters within their bounds', () => {
     expect(states.length).toBeGreaterThan(30);
@@ -78,5 +84,5 @@ test('the diagram in docs is what the code does', () => {
   const text = readFileSync(new URL('../../docs/rollout-states.md', import.meta.url), 'utf8');
 
   // When this fails: node scripts/generate-rollout-states.mjs
-  expect(text).toBe(drawPhases());
+  expect(text).toBe(diagram.draw(walked));
 });

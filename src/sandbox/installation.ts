@@ -2,19 +2,19 @@ import { linkAbort } from '../base/abort.ts';
 import type { RestClient } from '../kube/rest-client.ts';
 import type { Store } from '../kube/store.ts';
 import { isObject, type JsonObject } from '../machinery/json.ts';
-import { asJson, type KubeObject, type Unstructured } from '../machinery/object.ts';
+import { asJson, type KubeObject } from '../machinery/object.ts';
 import { istioNamespace, istioObjects } from './istio.ts';
 import definitions from './mesh/istio-crds.generated.json' with { type: 'json' };
 import { prometheusObjects } from './prometheus-install.ts';
 
 const crdPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
-const paths: Readonly<Record<string, string>> = {
-  ServiceAccount: '/api/v1/namespaces/istio-system/serviceaccounts',
-  ConfigMap: '/api/v1/namespaces/istio-system/configmaps',
-  Service: '/api/v1/namespaces/istio-system/services',
-  Deployment: '/apis/apps/v1/namespaces/istio-system/deployments',
-  Namespace: '/api/v1/namespaces',
+const collections: Readonly<Record<string, string>> = {
+  Namespace: 'namespaces',
+  ServiceAccount: 'namespaces/istio-system/serviceaccounts',
+  ConfigMap: 'namespaces/istio-system/configmaps',
+  Service: 'namespaces/istio-system/services',
+  Deployment: 'namespaces/istio-system/deployments',
 };
 
 /** The kinds of networking.istio.io. */
@@ -25,7 +25,9 @@ export async function installDefinitions(client: RestClient): Promise<void> {
 /** Istio and Prometheus, as a newcomer is told to install them. */
 export async function installMesh(client: RestClient): Promise<void> {
   for (const object of [...istioObjects(), ...prometheusObjects()]) {
-    await post(client, paths[String(object['kind'])] ?? '', object);
+    const { kind, apiVersion } = object;
+    const root = apiVersion === 'v1' ? '/api/v1' : '/apis/apps/v1';
+    await post(client, `${root}/${collections[typeof kind === 'string' ? kind : ''] ?? ''}`, object);
   }
 }
 
@@ -55,7 +57,7 @@ export async function meshReady(pods: Store<KubeObject>, signal?: AbortSignal): 
 }
 
 function isReady(pod: KubeObject): boolean {
-  const { status } = asJson(pod as Unstructured);
+  const { status } = asJson(pod);
   const conditions = isObject(status) ? status['conditions'] : undefined;
   if (!Array.isArray(conditions)) return false;
   return conditions.some((one) => isObject(one) && one['type'] === 'Ready' && one['status'] === 'True');

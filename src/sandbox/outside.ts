@@ -1,5 +1,5 @@
 import { type Fetch, FetchError, jsonResponse, type Upgrade } from '../base/fetch.ts';
-import { hostAndPort, type Server } from '../base/network.ts';
+import { hostAndPort, readBody, type Server } from '../base/network.ts';
 import { inProcessServer } from './apiserver/cluster.ts';
 import type { EventLoopLag } from './event-loop-lag.ts';
 import { localReply } from './mesh/responses.ts';
@@ -15,6 +15,7 @@ const apiAddress = '172.18.0.2';
 const apiPort = 6443;
 const metricsPort = 9464;
 const httpPort = 80;
+const maxBodyBytes = 16 * 1024 * 1024;
 
 /** Servers of the machine that pods can reach, at port 80 of these names. */
 export type OutsideServers = ReadonlyMap<string, Server>;
@@ -45,15 +46,11 @@ function serverAddress(index: number): string {
 export async function listenOutside({ network, api, servers, lag }: OutsideOptions): Promise<void> {
   const { fetch, upgrade } = withTokenOnly(api);
   await network.host(apiAddress).listen(apiPort, {
-    http: ({ url, method, headers, json, body, signal }) =>
-      sent(body()).then((bytes) =>
-        fetch(inProcessServer + url, {
-          method,
-          headers,
-          ...(json === undefined ? { body: bytes } : { json }),
-          signal,
-        }),
-      ),
+    http: async (request) => {
+      const { url, method, headers, json, signal } = request;
+      const body = json === undefined ? await readBody(request.body(), maxBodyBytes) : undefined;
+      return fetch(inProcessServer + url, { method, headers, json, body, signal });
+    },
     upgrade: async ({ url, headers, signal }, protocols) => {
       const there = await upgrade(inProcessServer + url, { headers, protocols, signal });
       return {
@@ -74,10 +71,6 @@ export async function listenOutside({ network, api, servers, lag }: OutsideOptio
   for (const [i, server] of [...servers.values()].entries()) {
     await network.host(serverAddress(i)).listen(httpPort, server);
   }
-}
-
-async function sent(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  return Buffer.concat(await Array.fromAsync(body));
 }
 
 /** How the programs of pods reach what is outside: the API server with a token, and the servers of the machine. */

@@ -3,6 +3,7 @@ import { isObject, type JsonObject, own } from '../machinery/json.ts';
 import { asJson, type KubeObject } from '../machinery/object.ts';
 import { istioNamespace } from './istio.ts';
 import { localReply } from './mesh/responses.ts';
+import { remembered } from './network/object-source.ts';
 import { createPrometheus } from './prometheus/prometheus.ts';
 import type { Target } from './prometheus/scrape.ts';
 
@@ -140,7 +141,7 @@ export function podTargets(pods: readonly KubeObject[]): Target[] {
   return pods.map(podTarget).filter((target) => target !== undefined);
 }
 
-function podTarget(pod: KubeObject): Target | undefined {
+const podTarget = remembered((pod: KubeObject): Target | undefined => {
   const { annotations = {}, labels: podLabels = {}, name: podName = '', namespace = '' } = pod.metadata;
   if (annotations['prometheus.io/scrape'] !== 'true') return undefined;
   const { spec, status } = asJson(pod);
@@ -167,7 +168,7 @@ function podTarget(pod: KubeObject): Target | undefined {
       __meta_kubernetes_pod_name: podName,
     },
   };
-}
+});
 
 function text(object: unknown, key: string): string {
   const value = isObject(object) ? own(object, key) : undefined;

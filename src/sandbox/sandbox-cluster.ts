@@ -171,16 +171,7 @@ async function assemble(
     kubeconfig: () => cluster.kubeconfig(),
     gateway: through('istio-ingressgateway.istio-system', 80),
     prometheus: through('prometheus.istio-system', 9090),
-    cutOff: () => door.shut(`the network to ${name} is cut`),
-    restore: () => door.open(),
-    restartApiServer: () => door.cut('the API server restarts'),
-    killNode: async (node) => {
-      const found = nodes.get(node);
-      if (found === undefined)
-        throw new RangeError(`no such node: ${node}; there are ${[...nodes.keys()].join(', ')}`);
-      nodes.delete(node);
-      await found.stop();
-    },
+    ...faultsOf(name, door, nodes),
     ready: async (signal) => (options.mesh ? meshReady(stores.pods, signal) : undefined),
     close: async () => {
       // Or what is stopped could wait for an answer that never comes.
@@ -190,6 +181,27 @@ async function assemble(
       mesh.close();
       table.close();
       await cluster.close();
+    },
+  };
+}
+
+/** What can be done to a cluster. */
+function faultsOf(
+  name: string,
+  door: ApiDoor,
+  nodes: Map<string, Node>,
+): Pick<SandboxCluster, 'cutOff' | 'restore' | 'restartApiServer' | 'killNode'> {
+  return {
+    cutOff: () => door.shut(`the network to ${name} is cut`),
+    restore: () => door.open(),
+    restartApiServer: () => door.cut('the API server restarts'),
+    killNode: async (node) => {
+      const found = nodes.get(node);
+      if (found === undefined) {
+        throw new RangeError(`no such node: ${node}; there are ${[...nodes.keys()].join(', ')}`);
+      }
+      nodes.delete(node);
+      await found.stop();
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { HttpMatchDocument, HttpRouteDocument, StringMatchDocument } from './documents.ts';
-import type { RouteDocument } from './virtual-service.ts';
+import type { RouteDocument } from './http-route.ts';
 
 /**
  * The routes of a delegate under the route that delegates to it: each keeps what it says itself and takes the rest

@@ -195,3 +195,8 @@ function compileFault(document: HttpRouteDocument['fault']): Fault | undefined {
         : { fraction: (abort.percentage?.value ?? 0) / 100, status: abort.httpStatus },
   };
 }
+
+/** An element of `spec.http`: what it says, or what is wrong with it. */
+export type RouteDocument =
+  | { readonly document: HttpRouteDocument; readonly namespace: string }
+  | { readonly broken: HttpRoute };

@@ -6,15 +6,10 @@ import { delegatedRoutes } from './delegate.ts';
 import { type HttpRouteDocument, parseHttpRoute, parseVirtualServiceSpec } from './documents.ts';
 import { isVisible } from './export-to.ts';
 import { fullHost } from './hosts.ts';
-import { compileHttpRoute, type HttpRoute, unmatchable } from './http-route.ts';
+import { compileHttpRoute, type HttpRoute, type RouteDocument, unmatchable } from './http-route.ts';
 
 /** The gateway that stands for all sidecars. */
 export const meshGateway = 'mesh';
-
-/** An element of `spec.http`: what it says, or what is wrong with it. */
-export type RouteDocument =
-  | { readonly document: HttpRouteDocument; readonly namespace: string }
-  | { readonly broken: HttpRoute };
 
 export interface VirtualService {
   readonly name: string;

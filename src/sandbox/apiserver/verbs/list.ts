@@ -4,7 +4,7 @@ import type { ListMeta } from '../../../machinery/object.ts';
 import type { Answer, ApiRequest, ApiServer } from '../api-server.ts';
 import { nameOf, namespaceOf } from '../object-metadata.ts';
 import { represent, representList } from '../representation.ts';
-import { badRequestError, expiredError, failure, notFoundError } from '../request-error.ts';
+import { RequestError, badRequestError, expiredError, failure, notFoundError } from '../request-error.ts';
 import { parseListOptions, parseResourceVersion } from '../request-options.ts';
 import type { ListOptions } from '../request-options.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
@@ -60,7 +60,7 @@ interface Start {
 /** @throws RequestError 400, 410, 504 */
 function select(server: ApiServer, { definition, info }: ApiRequest, options: ListOptions): Page {
   const start = startOf(server, options);
-  const all = listAt(server, definition, info.namespace, start, options.continue !== '');
+  const all = listAt(server, definition, info.namespace, start);
   const unselective = options.labels.isEmpty() && options.fields.isEmpty();
   const items: JsonObject[] = [];
   const first = start.key === '' ? 0 : firstFrom(all, start.key);
@@ -105,19 +105,27 @@ function listAt(
   { storage }: ApiServer,
   definition: ResourceDefinition,
   namespace: string | undefined,
-  { revision }: Start,
-  isContinued: boolean,
+  { revision, key }: Start,
 ): JsonObject[] {
   try {
     return storage.list(definition.storageKey, namespace, revision);
   } catch (error) {
     if (!(error instanceof CompactedError)) throw error;
-    throw expiredError(
-      isContinued
-        ? 'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.'
-        : 'The resourceVersion for the provided list is too old.',
-    );
+    throw key === ''
+      ? expiredError('The resourceVersion for the provided list is too old.')
+      : continueExpiredError(key);
   }
+}
+
+/**
+ * The rest of a list whose state is gone. The client may go on with what is there now, if it does not mind.
+ * Source: handleCompactedErrorForPaging of k8s.io/apiserver/pkg/storage/etcd3.
+ */
+function continueExpiredError(key: string): RequestError {
+  const { status } = expiredError(
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+  );
+  return new RequestError({ ...status, metadata: { continue: encodeContinue(-1, key) } });
 }
 
 /** A state that has not happened yet cannot be waited for here: all writes are visible at once. */
