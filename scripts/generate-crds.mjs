@@ -7,6 +7,9 @@ const folder = new URL('../deploy/crds/', import.meta.url);
 mkdirSync(folder, { recursive: true });
 for (const [file, definition] of Object.entries(customResourceDefinitions)) {
   const header = '# Generated from src/api by scripts/generate-crds.mjs. Do not edit.\n';
-  writeFileSync(new URL(file, folder), header + stringify(definition, { aliasDuplicateObjects: false, lineWidth: 0 }));
+  writeFileSync(
+    new URL(file, folder),
+    header + stringify(definition, { aliasDuplicateObjects: false, lineWidth: 0 }),
+  );
 }
 console.log(`${Object.keys(customResourceDefinitions).length} definitions`);

@@ -3,9 +3,9 @@ import type { KubeObject } from '../machinery/object.ts';
 import { flaggerKind } from './flagger.ts';
 import { customResourceDefinition, exactlyOneOf } from './structural-crd.ts';
 
-export const alertProviderTypes = ['slack', 'msteams', 'discord', 'rocket', 'gchat'] as const;
+const alertProviderTypes = ['slack', 'msteams', 'discord', 'rocket', 'gchat'] as const;
 
-export const alertProviderSpec = exactlyOneOf(
+const alertProviderSpec = exactlyOneOf(
   z.object({
     type: z.enum(alertProviderTypes).describe('Type of this provider'),
     channel: z.string().optional().describe('Alert channel for this provider. Default: general'),

@@ -9,7 +9,10 @@ const weight = z.int().min(0).max(100);
 const metric = z.object({
   name: z.string().describe('Name of the metric'),
   interval: duration.optional().describe('Interval of the query. Default: 1m'),
-  threshold: z.number().optional().describe('Deprecated, use thresholdRange: max value accepted for this metric'),
+  threshold: z
+    .number()
+    .optional()
+    .describe('Deprecated, use thresholdRange: max value accepted for this metric'),
   thresholdRange: celRules(
     z.object({
       min: z.number().optional().describe('Min value accepted for this metric'),
@@ -86,7 +89,11 @@ export const canaryAnalysis = celRules(
     z.object({
       interval: duration.optional().describe('Time between two checks, at least 10s'),
       threshold: z.int().optional().describe('Failed checks before rollback'),
-      iterations: z.int().min(0).optional().describe('Number of checks to run for A/B Testing and Blue/Green'),
+      iterations: z
+        .int()
+        .min(0)
+        .optional()
+        .describe('Number of checks to run for A/B Testing and Blue/Green'),
       match: z.array(analysisMatch).optional().describe('A/B testing match conditions'),
       stepWeight: weight.optional().describe('Traffic that each step of the analysis adds, in percent'),
       stepWeights: z
@@ -96,7 +103,9 @@ export const canaryAnalysis = celRules(
         .optional()
         .describe('Traffic of each step of the analysis, in percent, rising'),
       maxWeight: weight.optional().describe('Traffic that suffices for promotion, in percent. Default: 100'),
-      stepWeightPromotion: weight.optional().describe('Traffic that each step of the promotion moves, in percent'),
+      stepWeightPromotion: weight
+        .optional()
+        .describe('Traffic that each step of the promotion moves, in percent'),
       mirror: z.boolean().optional().describe('Mirror traffic to canary'),
       mirrorWeight: weight.optional().describe('Share of traffic to be mirrored, in percent. Default: all'),
       primaryReadyThreshold: weight.optional().describe('Pods of a ready primary, in percent. Default: 100'),

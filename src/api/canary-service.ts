@@ -35,7 +35,10 @@ const objectMetadata = z.object({ labels: stringMap.optional(), annotations: str
 
 export const canaryService = celRules(
   z.object({
-    name: z.string().optional().describe('Name of the Service that users call. Default: the name of the target'),
+    name: z
+      .string()
+      .optional()
+      .describe('Name of the Service that users call. Default: the name of the target'),
     port: port.describe('Container port number'),
     portName: z.string().optional().describe('Container port name. Default: http'),
     appProtocol: z.string().optional().describe('Application protocol of the port'),

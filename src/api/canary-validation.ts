@@ -19,7 +19,12 @@ export interface ValidationContext {
  * does not. An empty list means that the rollout can run.
  */
 export function validateCanary(spec: CanarySpec, context: ValidationContext): SpecProblem[] {
-  return [...stepProblems(spec), ...intervalProblems(spec), ...targetProblems(spec), ...referenceProblems(spec, context)];
+  return [
+    ...stepProblems(spec),
+    ...intervalProblems(spec),
+    ...targetProblems(spec),
+    ...referenceProblems(spec, context),
+  ];
 }
 
 function stepProblems({ analysis, skipAnalysis }: CanarySpec): SpecProblem[] {

@@ -7,7 +7,7 @@ import { flaggerKind } from './flagger.ts';
 import { stringMap } from './istio-fields.ts';
 import { customResourceDefinition, type KindDefinition } from './structural-crd.ts';
 
-export const providers = [
+const providers = [
   'apisix',
   'appmesh',
   'appmesh:v1beta2',
@@ -43,7 +43,11 @@ const scalerReplicas = z.object({
 export const canarySpec = z.object({
   provider: z.enum(providers).optional().describe('Traffic management provider'),
   metricsServer: z.string().optional().describe('Prometheus URL'),
-  progressDeadlineSeconds: z.int().min(0).optional().describe('Progress deadline of the target. Default: 600'),
+  progressDeadlineSeconds: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('Progress deadline of the target. Default: 600'),
   targetRef: z.object(reference('DaemonSet', 'Deployment', 'Service')).describe('Target selector'),
   autoscalerRef: z
     .object({
@@ -75,7 +79,7 @@ export interface Canary extends KubeObject {
   readonly status?: CanaryStatus;
 }
 
-export const canaryDefinition: KindDefinition = {
+const canaryDefinition: KindDefinition = {
   ...flaggerKind,
   kind: 'Canary',
   plural: 'canaries',

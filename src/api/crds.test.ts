@@ -11,7 +11,11 @@ import { customResourceDefinitions } from './custom-resource-definitions.ts';
 
 interface Answer {
   readonly status: number;
-  readonly body: { readonly message?: string; readonly spec?: Record<string, unknown>; readonly [key: string]: unknown };
+  readonly body: {
+    readonly message?: string;
+    readonly spec?: Record<string, unknown>;
+    readonly [key: string]: unknown;
+  };
 }
 
 const clock = new VirtualClock();
@@ -53,20 +57,23 @@ describe('the definitions', () => {
     expect(parse(text)).toEqual(definition);
   });
 
-  test.each(Object.entries(customResourceDefinitions))('%s is accepted and served', async (_file, definition) => {
-    const created = await send('POST', crds, definition);
-    expect(created.body.message).toBeUndefined();
-    expect(created.status).toBe(201);
+  test.each(Object.entries(customResourceDefinitions))(
+    '%s is accepted and served',
+    async (_file, definition) => {
+      const created = await send('POST', crds, definition);
+      expect(created.body.message).toBeUndefined();
+      expect(created.status).toBe(201);
 
-    await clock.advance(1000);
-    const { name } = (created.body as { metadata: { name: string } }).metadata;
-    const { body } = await send('GET', `${crds}/${name}`);
-    const { conditions } = body['status'] as { conditions: { type: string; status: string }[] };
-    const isTrue = (type: string): boolean =>
-      conditions.some((condition) => condition.type === type && condition.status === 'True');
-    expect(isTrue('Established')).toBe(true);
-    expect(isTrue('NonStructuralSchema')).toBe(false);
-  });
+      await clock.advance(1000);
+      const { name } = (created.body as { metadata: { name: string } }).metadata;
+      const { body } = await send('GET', `${crds}/${name}`);
+      const { conditions } = body['status'] as { conditions: { type: string; status: string }[] };
+      const isTrue = (type: string): boolean =>
+        conditions.some((condition) => condition.type === type && condition.status === 'True');
+      expect(isTrue('Established')).toBe(true);
+      expect(isTrue('NonStructuralSchema')).toBe(false);
+    },
+  );
 });
 
 const examples: Record<string, object> = {
@@ -88,7 +95,11 @@ const examples: Record<string, object> = {
       ...byWeight,
       metrics: [
         { name: 'request-success-rate', thresholdRange: { min: 99 }, interval: '1m' },
-        { name: 'latency', templateRef: { name: 'latency', namespace: 'istio-system' }, thresholdRange: { max: 500 } },
+        {
+          name: 'latency',
+          templateRef: { name: 'latency', namespace: 'istio-system' },
+          thresholdRange: { max: 500 },
+        },
       ],
       webhooks: [
         {
@@ -99,7 +110,9 @@ const examples: Record<string, object> = {
         },
         { name: 'gate', type: 'confirm-promotion', url: 'http://flagger-loadtester.test/gate/approve' },
       ],
-      alerts: [{ name: 'on-call', severity: 'error', providerRef: { name: 'on-call', namespace: 'flagger' } }],
+      alerts: [
+        { name: 'on-call', severity: 'error', providerRef: { name: 'on-call', namespace: 'flagger' } },
+      ],
     },
   },
   'an A/B test by header and cookie': {
@@ -107,7 +120,10 @@ const examples: Record<string, object> = {
       interval: '1m',
       threshold: 10,
       iterations: 10,
-      match: [{ headers: { 'x-canary': { regex: '.*insider.*' } } }, { headers: { cookie: { regex: '^(.*?;)?(canary=always)(;.*)?$' } } }],
+      match: [
+        { headers: { 'x-canary': { regex: '.*insider.*' } } },
+        { headers: { cookie: { regex: '^(.*?;)?(canary=always)(;.*)?$' } } },
+      ],
     },
   },
   'a mirrored blue/green': {
@@ -127,7 +143,11 @@ const examples: Record<string, object> = {
   'a DaemonSet behind a gateway': {
     provider: 'gatewayapi:v1',
     targetRef: { ...target, kind: 'DaemonSet' },
-    service: { port: 80, gatewayRefs: [{ name: 'gateway', namespace: 'default' }], match: [{ uri: { prefix: '/' } }] },
+    service: {
+      port: 80,
+      gatewayRefs: [{ name: 'gateway', namespace: 'default' }],
+      match: [{ uri: { prefix: '/' } }],
+    },
     skipAnalysis: true,
     revertOnDeletion: true,
     suspend: false,
@@ -159,21 +179,72 @@ describe('a Canary', () => {
 
   const bad: [string, object, string][] = [
     ['no analysis', { analysis: undefined }, 'spec.analysis: Required value'],
-    ['a kind that is no target', { targetRef: { ...target, kind: 'StatefulSet' } }, 'spec.targetRef.kind: Unsupported value: "StatefulSet"'],
+    [
+      'a kind that is no target',
+      { targetRef: { ...target, kind: 'StatefulSet' } },
+      'spec.targetRef.kind: Unsupported value: "StatefulSet"',
+    ],
     ['a provider that does not exist', { provider: 'isto' }, 'spec.provider: Unsupported value: "isto"'],
-    ['iterations beside weights', { analysis: { ...byWeight, iterations: 3 } }, 'must validate one and only one schema (oneOf)'],
-    ['no steps', { analysis: { interval: '1m', threshold: 3 } }, 'must validate one and only one schema (oneOf)'],
-    ['steps of 0', { analysis: { ...byWeight, stepWeight: 0 } }, 'spec.analysis.stepWeight: Invalid value: stepWeight must be above 0'],
-    ['steps that fall', { analysis: { interval: '1m', threshold: 3, stepWeights: [10, 5] } }, 'stepWeights must rise'],
-    ['a step twice', { analysis: { interval: '1m', threshold: 3, stepWeights: [5, 5] } }, 'stepWeights must rise'],
+    [
+      'iterations beside weights',
+      { analysis: { ...byWeight, iterations: 3 } },
+      'must validate one and only one schema (oneOf)',
+    ],
+    [
+      'no steps',
+      { analysis: { interval: '1m', threshold: 3 } },
+      'must validate one and only one schema (oneOf)',
+    ],
+    [
+      'steps of 0',
+      { analysis: { ...byWeight, stepWeight: 0 } },
+      'spec.analysis.stepWeight: Invalid value: stepWeight must be above 0',
+    ],
+    [
+      'steps that fall',
+      { analysis: { interval: '1m', threshold: 3, stepWeights: [10, 5] } },
+      'stepWeights must rise',
+    ],
+    [
+      'a step twice',
+      { analysis: { interval: '1m', threshold: 3, stepWeights: [5, 5] } },
+      'stepWeights must rise',
+    ],
     ['a weight above 100', { analysis: { ...byWeight, maxWeight: 101 } }, 'spec.analysis.maxWeight'],
     ['an interval in hours', { analysis: { ...byWeight, interval: '1h' } }, 'spec.analysis.interval'],
     ['no port', { service: {} }, 'spec.service.port: Required value'],
-    ['hosts beside delegation', { service: { port: 80, delegation: true, hosts: ['a'] } }, 'cannot have hosts and gateways when delegation is enabled'],
-    ['two ways to match a header', { analysis: { interval: '1m', threshold: 1, iterations: 1, match: [{ headers: { a: { exact: 'a', prefix: 'a' } } }] } }, 'must validate one and only one schema (oneOf)'],
-    ['one cookie for both', { analysis: { ...byWeight, sessionAffinity: { cookieName: 'a', primaryCookieName: 'a' } } }, "can't use the same cookie name"],
-    ['a range upside down', { analysis: { ...byWeight, metrics: [{ name: 'a', thresholdRange: { min: 2, max: 1 } }] } }, 'min must not exceed max'],
-    ['a hook without a URL', { analysis: { ...byWeight, webhooks: [{ name: 'a' }] } }, 'spec.analysis.webhooks[0].url: Required value'],
+    [
+      'hosts beside delegation',
+      { service: { port: 80, delegation: true, hosts: ['a'] } },
+      'cannot have hosts and gateways when delegation is enabled',
+    ],
+    [
+      'two ways to match a header',
+      {
+        analysis: {
+          interval: '1m',
+          threshold: 1,
+          iterations: 1,
+          match: [{ headers: { a: { exact: 'a', prefix: 'a' } } }],
+        },
+      },
+      'must validate one and only one schema (oneOf)',
+    ],
+    [
+      'one cookie for both',
+      { analysis: { ...byWeight, sessionAffinity: { cookieName: 'a', primaryCookieName: 'a' } } },
+      "can't use the same cookie name",
+    ],
+    [
+      'a range upside down',
+      { analysis: { ...byWeight, metrics: [{ name: 'a', thresholdRange: { min: 2, max: 1 } }] } },
+      'min must not exceed max',
+    ],
+    [
+      'a hook without a URL',
+      { analysis: { ...byWeight, webhooks: [{ name: 'a' }] } },
+      'spec.analysis.webhooks[0].url: Required value',
+    ],
   ];
 
   test.each(bad)('is refused with %s', async (_title, spec, message) => {
@@ -185,7 +256,13 @@ describe('a Canary', () => {
 
   test('has a status of its own, with its zeros', async () => {
     const path = `${served}/canaries/a-mirrored-blue-green`;
-    const status = { phase: 'Progressing', failedChecks: 0, canaryWeight: 0, iterations: 2, trackedConfigs: {} };
+    const status = {
+      phase: 'Progressing',
+      failedChecks: 0,
+      canaryWeight: 0,
+      iterations: 2,
+      trackedConfigs: {},
+    };
 
     const { body } = await send('PATCH', `${path}/status`, { status }).then(() => send('GET', path));
 
@@ -215,8 +292,16 @@ describe('the other kinds', () => {
 
   test('a MetricTemplate needs a known provider and a query', async () => {
     const provider = { type: 'prometheus', address: 'http://prometheus:9090', headers: { 'x-scope': ['a'] } };
-    const good = await send('POST', `${served}/metrictemplates`, object('MetricTemplate', 'a', { provider, query: 'up' }));
-    const bad = await send('POST', `${served}/metrictemplates`, object('MetricTemplate', 'b', { provider: { type: 'x' } }));
+    const good = await send(
+      'POST',
+      `${served}/metrictemplates`,
+      object('MetricTemplate', 'a', { provider, query: 'up' }),
+    );
+    const bad = await send(
+      'POST',
+      `${served}/metrictemplates`,
+      object('MetricTemplate', 'b', { provider: { type: 'x' } }),
+    );
 
     expect(good.status).toBe(201);
     expect(bad.body.message).toContain('spec.provider.type: Unsupported value: "x"');
@@ -228,9 +313,15 @@ describe('the other kinds', () => {
     const address = 'https://hooks.example.com';
     const secretRef = { name: 'hook' };
 
-    expect((await send('POST', path, object('AlertProvider', 'a', { type: 'slack', address }))).status).toBe(201);
-    expect((await send('POST', path, object('AlertProvider', 'b', { type: 'slack', secretRef }))).status).toBe(201);
-    expect((await send('POST', path, object('AlertProvider', 'c', { type: 'slack', address, secretRef }))).status).toBe(422);
+    expect((await send('POST', path, object('AlertProvider', 'a', { type: 'slack', address }))).status).toBe(
+      201,
+    );
+    expect(
+      (await send('POST', path, object('AlertProvider', 'b', { type: 'slack', secretRef }))).status,
+    ).toBe(201);
+    expect(
+      (await send('POST', path, object('AlertProvider', 'c', { type: 'slack', address, secretRef }))).status,
+    ).toBe(422);
     expect((await send('POST', path, object('AlertProvider', 'd', { type: 'slack' }))).status).toBe(422);
   });
 });

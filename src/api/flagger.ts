@@ -6,5 +6,3 @@ export const flaggerKind = {
   /** A Helm release that brought the definitions must not take all rollouts with it. */
   annotations: { 'helm.sh/resource-policy': 'keep' },
 } as const;
-
-export const flaggerApiVersion = `${flaggerKind.group}/${flaggerKind.version}` as const;

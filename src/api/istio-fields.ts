@@ -13,7 +13,10 @@ const textMatch = z.object({
   exact: z.string().optional(),
   prefix: z.string().optional(),
   suffix: z.string().optional(),
-  regex: z.string().optional().describe('RE2 style regex-based match (https://github.com/google/re2/wiki/Syntax).'),
+  regex: z
+    .string()
+    .optional()
+    .describe('RE2 style regex-based match (https://github.com/google/re2/wiki/Syntax).'),
 });
 const waysToMatch = ['exact', 'prefix', 'suffix', 'regex'].map((way) => ({ required: [way] }));
 
@@ -121,7 +124,9 @@ const tls = z.object({
 export const trafficPolicy = z.object({
   connectionPool: connectionPool.optional(),
   loadBalancer: loadBalancer.optional().describe('Settings controlling the load balancer algorithms.'),
-  outlierDetection: outlierDetection.optional().describe('When hosts are ejected from the load balancing pool.'),
+  outlierDetection: outlierDetection
+    .optional()
+    .describe('When hosts are ejected from the load balancing pool.'),
   tls: tls.optional().describe('TLS settings for connections to the upstream service'),
 });
 

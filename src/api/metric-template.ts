@@ -3,7 +3,7 @@ import type { KubeObject } from '../machinery/object.ts';
 import { flaggerKind } from './flagger.ts';
 import { customResourceDefinition } from './structural-crd.ts';
 
-export const metricProviders = [
+const metricProviders = [
   'prometheus',
   'influxdb',
   'datadog',
@@ -17,7 +17,7 @@ export const metricProviders = [
   'splunk',
 ] as const;
 
-export const metricTemplateSpec = z.object({
+const metricTemplateSpec = z.object({
   provider: z
     .object({
       type: z.enum(metricProviders).describe('Type of this provider'),

@@ -93,7 +93,7 @@ function objectSchema({ description, spec, status }: KindDefinition): JsonObject
  *
  * @throws InvalidInputError for a union that is not an int-or-string, and for a recursive schema
  */
-export function structuralSchema(schema: z.ZodType): JsonObject {
+function structuralSchema(schema: z.ZodType): JsonObject {
   const emitted: unknown = z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input', reused: 'inline' });
   return structural(emitted, '$');
 }

@@ -11,7 +11,7 @@ import {
 import type { Duplex } from 'node:stream';
 import { once } from 'node:events';
 import { TLSSocket } from 'node:tls';
-import { WebSocketServer } from 'ws';
+import type { WebSocketServer } from 'ws';
 import { abortError, linkAbort } from './abort.ts';
 import { errorMessage } from './errors.ts';
 import { FetchError, type FetchResponse, flatHeaders } from './fetch.ts';
@@ -135,16 +135,23 @@ function httpServer(server: Server, { tls }: ListenOptions, cut: AbortSignal): T
         );
   // A watch may be silent for minutes; what is too slow is cut by whoever asked for it.
   http.requestTimeout = 0;
-  const webSockets = new WebSocketServer({
+  let webSockets: Promise<WebSocketServer> | undefined;
+  http.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    webSockets ??= webSocketServer();
+    void upgradeSocket(server, webSockets, message, socket, head, cut);
+  });
+  return http;
+}
+
+/** Loaded with the first WebSocket: most servers never see one, and a start should be short. */
+async function webSocketServer(): Promise<WebSocketServer> {
+  const ws = await import('ws');
+  return new ws.WebSocketServer({
     noServer: true,
     maxPayload: 64 * 1024 * 1024,
     handleProtocols: ([chosen]) => chosen ?? false,
   });
-  http.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', () => socket.destroy());
-    void upgradeSocket(server, webSockets, message, socket, head, cut);
-  });
-  return http;
 }
 
 function toRequest(message: IncomingMessage, signal: AbortSignal): HttpRequest {
@@ -238,7 +245,7 @@ function drained(response: ServerResponse): Promise<void> {
 
 async function upgradeSocket(
   server: Server,
-  webSockets: WebSocketServer,
+  webSockets: Promise<WebSocketServer>,
   message: IncomingMessage,
   socket: Duplex,
   head: Buffer,
@@ -268,7 +275,8 @@ async function upgradeSocket(
     // `ws` chooses from what the client offered; our handler has already chosen.
     if (reply.protocol === '') delete message.headers['sec-websocket-protocol'];
     else message.headers['sec-websocket-protocol'] = reply.protocol;
-    webSockets.handleUpgrade(message, socket, head, (accepted) => {
+    const accepting = await webSockets;
+    accepting.handleUpgrade(message, socket, head, (accepted) => {
       const connection = webSocketConnection(accepted);
       linked.signal.addEventListener('abort', () => accepted.terminate(), { once: true });
       reply.serve(connection).then(

@@ -19,7 +19,14 @@ import { consultRollback, deadlineExceeded } from './rollback.ts';
 import { admit, sameRoutes } from './routes.ts';
 import { withHindrance, zeros } from './status-row.ts';
 import type { AnalysisStep } from './strategy.ts';
-import { backIfPossible, canaryNotReady, canaryReadiness, primaryNotReady, primaryReadiness, wayBack } from './traffic.ts';
+import {
+  backIfPossible,
+  canaryNotReady,
+  canaryReadiness,
+  primaryNotReady,
+  primaryReadiness,
+  wayBack,
+} from './traffic.ts';
 
 /** A newer revision: traffic leaves the canary before its new pods can be ready, and the analysis starts over. */
 export const restart: Step = (context) => {
@@ -184,7 +191,10 @@ function pause(context: Context, message: string): Decision {
     const failed = failCheck(context, [warning(context, message)]);
     // Still without a verdict: the next tick must not begin a new budget.
     const conditions = [...(failed.status?.conditions ?? []), before];
-    return { ...failed, ...(failed.status === undefined ? {} : { status: { ...failed.status, conditions } }) };
+    return {
+      ...failed,
+      ...(failed.status === undefined ? {} : { status: { ...failed.status, conditions } }),
+    };
   }
   const paused = withHindrance(status, { type: 'Paused', reason: 'ProviderUnavailable', message }, now);
   return decision(context, 'pause', {

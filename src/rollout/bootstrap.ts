@@ -1,4 +1,14 @@
-import { alert, canaryName, type Context, decision, hold, isNoticeDue, normal, type Step, warning } from './context.ts';
+import {
+  alert,
+  canaryName,
+  type Context,
+  decision,
+  hold,
+  isNoticeDue,
+  normal,
+  type Step,
+  warning,
+} from './context.ts';
 import type { RolloutEvent } from './decision.ts';
 import { admit, allToCanary, allToPrimary, sameRoutes } from './routes.ts';
 import { zeros } from './status-row.ts';

@@ -3,7 +3,7 @@ import { weighted } from './routes.ts';
 import type { AnalysisStep, Progress, Strategy } from './strategy.ts';
 
 /** The weight that suffices for promotion. */
-export function maxWeight({ stepWeights = [], maxWeight: max = 0 }: CanaryAnalysis): number {
+function maxWeight({ stepWeights = [], maxWeight: max = 0 }: CanaryAnalysis): number {
   return Math.min(100, stepWeights.at(-1) ?? (max > 0 ? max : 100));
 }
 

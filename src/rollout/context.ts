@@ -51,7 +51,11 @@ export function contextOf(spec: CanarySpec, status: CanaryStatus, seen: Observat
     threshold: Math.max(1, analysis.threshold ?? 1),
     live,
     isRouted,
-    progress: { canaryWeight: bounded(status.canaryWeight, 100), iterations: bounded(status.iterations), live },
+    progress: {
+      canaryWeight: bounded(status.canaryWeight, 100),
+      iterations: bounded(status.iterations),
+      live,
+    },
     failedChecks: bounded(status.failedChecks),
   };
 }
@@ -130,7 +134,7 @@ export function primaryName({ spec, seen }: Context): string {
 }
 
 /** When the status was last written. Rounded up: it has whole seconds, and a window must be whole too. */
-export function lastWriteAt({ status }: Context): number | undefined {
+function lastWriteAt({ status }: Context): number | undefined {
   if (status.lastTransitionTime === undefined) return undefined;
   try {
     return parseTime(status.lastTransitionTime) + 1000;
@@ -171,9 +175,11 @@ export function revisionUnderTest({ seen, status }: Context): string {
 }
 
 /** The webhooks of a type, in list order. */
-export function hooksOf({ analysis }: Context, type: WebhookType): readonly CanaryWebhook[] {
+function hooksOf({ analysis }: Context, type: WebhookType): readonly CanaryWebhook[] {
   const hooks = analysis.webhooks ?? [];
-  return hooks.filter((hook) => (hook.type === undefined || hook.type === '' ? 'rollout' : hook.type) === type);
+  return hooks.filter(
+    (hook) => (hook.type === undefined || hook.type === '' ? 'rollout' : hook.type) === type,
+  );
 }
 
 /** What the webhooks of a type answered, or the decision to ask them. */

@@ -26,7 +26,10 @@ export interface HookCall {
 }
 
 /** Something that must be known before the decision can be made: find out, put it into `answers`, decide again. */
-export type Ask = ({ readonly kind: 'hooks' } & HookCall) | { readonly kind: 'metrics' } | { readonly kind: 'probe' };
+export type Ask =
+  | ({ readonly kind: 'hooks' } & HookCall)
+  | { readonly kind: 'metrics' }
+  | { readonly kind: 'probe' };
 
 /** The revision that the analysis saw; copying another one must be refused. */
 export interface Promotion {
@@ -41,7 +44,11 @@ export interface Decision {
   /** The rule that decided. */
   readonly step: string;
   readonly phase: Phase;
-  readonly counters: { readonly canaryWeight: number; readonly failedChecks: number; readonly iterations: number };
+  readonly counters: {
+    readonly canaryWeight: number;
+    readonly failedChecks: number;
+    readonly iterations: number;
+  };
   /** Nothing else is to be done when there is a question. */
   readonly ask?: Ask;
   readonly createPrimary?: true;
@@ -90,7 +97,10 @@ export const effectOrder = [
 export function hasEffects(decision: Decision): boolean {
   const { createPrimary, routes, scale, promote, revert, status, removeFinalizer } = decision;
   return (
-    [createPrimary, routes, scale, promote, revert, status, removeFinalizer].some((part) => part !== undefined) ||
-    decision.events.length + decision.alerts.length + decision.hooks.length + decision.closingEvents.length > 0
+    [createPrimary, routes, scale, promote, revert, status, removeFinalizer].some(
+      (part) => part !== undefined,
+    ) ||
+    decision.events.length + decision.alerts.length + decision.hooks.length + decision.closingEvents.length >
+      0
   );
 }

@@ -63,7 +63,8 @@ export const start: Step = (context) => {
   const { phase, now } = context;
   if (!isChanged(context)) return undefined;
   if (phase === 'Waiting') {
-    if (now < tickDueAt(context)) return decision(context, 'wait for approval', { wakeAt: tickDueAt(context) });
+    if (now < tickDueAt(context))
+      return decision(context, 'wait for approval', { wakeAt: tickDueAt(context) });
     const verdict = consultRollback(context);
     if ('step' in verdict) return verdict;
   }
@@ -107,7 +108,9 @@ function halt(context: Context, hook: string): Decision {
     ...backIfPossible(context),
     row: { phase: 'Waiting' },
     events: [warning(context, message)],
-    alerts: isMuted(context, 'confirm-rollout', hook) ? [] : [alert('warn', 'Canary is waiting for approval.')],
+    alerts: isMuted(context, 'confirm-rollout', hook)
+      ? []
+      : [alert('warn', 'Canary is waiting for approval.')],
   });
 }
 
@@ -117,7 +120,7 @@ export const withdrawn: Step = (context) => {
   if (isChanged(context) || seen.target === undefined) return undefined;
   const isPromoted = seen.target.revision === status.lastPromotedSpec;
   return decision(context, 'withdrawn', {
-    row: { phase: isPromoted ? 'Initialized' : 'Failed', ...zeros },
+    row: { phase: isPromoted ? 'Initialized' : 'Failed', ...zeros, lastAppliedSpec: seen.target.revision },
     events: [normal(context, `New revision withdrawn! Nothing to roll out for ${targetName(context)}`)],
     memory: {},
     wakeAt: now,

@@ -1,7 +1,7 @@
 import type { CanarySpec } from '../api/canary.ts';
 import type { CanaryStatus } from '../api/canary-status.ts';
 import type { Ask, Decision, HookCall } from './decision.ts';
-import { hasEffects } from './decision.ts';
+import { effectOrder, hasEffects } from './decision.ts';
 import type { HookResult, Memory, MetricsResult, Observation, Readiness, Routes } from './observation.ts';
 import { decide } from './phases.ts';
 import { postRolloutEvent } from './rollback.ts';
@@ -14,10 +14,16 @@ export const waiting: Readiness = {
   state: 'waiting',
   message: 'waiting for rollout to finish: 0 of 1 (readyThreshold 100%) updated replicas are available',
 };
-export const stuck: Readiness = { state: 'stuck', message: 'deployment "podinfo" exceeded its progress deadline' };
+export const stuck: Readiness = {
+  state: 'stuck',
+  message: 'deployment "podinfo" exceeded its progress deadline',
+};
 
 /** A Canary `podinfo` in namespace `test`. */
-export function specOf(analysis: Partial<CanarySpec['analysis']>, rest: Partial<CanarySpec> = {}): CanarySpec {
+export function specOf(
+  analysis: Partial<CanarySpec['analysis']>,
+  rest: Partial<CanarySpec> = {},
+): CanarySpec {
   return {
     targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'podinfo' },
     service: { port: 9898 },
@@ -92,7 +98,12 @@ export class ModelWorld {
       target:
         revision === undefined
           ? undefined
-          : { revision, configs: environment.configs, isScaledToZero, readiness: isScaledToZero ? ready : canary },
+          : {
+              revision,
+              configs: environment.configs,
+              isScaledToZero,
+              readiness: isScaledToZero ? ready : canary,
+            },
       primary: hasPrimary ? { revision: this.primaryRevision, readiness: primary } : undefined,
       routes: this.routes,
       endpoints: {
@@ -126,16 +137,18 @@ export class ModelWorld {
 
   /** Carries a decision out. @param effects how many, for a crash in the middle; default: all */
   apply(decided: Decision, effects = Number.POSITIVE_INFINITY): void {
-    const parts: (() => void)[] = [];
     const { routes, scale, promote, status } = decided;
-    if (decided.createPrimary) parts.push(() => this.#createPrimary());
-    if (routes !== undefined) parts.push(() => this.#setRoutes(routes));
-    if (scale !== undefined) parts.push(() => this.#scale(scale));
-    if (promote !== undefined) parts.push(() => this.#promote(promote.revision));
-    if (decided.revert) parts.push(() => this.trace.push('revert'));
-    if (status !== undefined) parts.push(() => this.#write(status));
-    if (decided.removeFinalizer) parts.push(() => this.#removeFinalizer());
-    parts.push(() => this.#tell(decided));
+    const known: Partial<Record<(typeof effectOrder)[number], () => void>> = {
+      ...(decided.createPrimary && { createPrimary: () => this.#createPrimary() }),
+      ...(routes && { routes: () => this.#setRoutes(routes) }),
+      ...(scale && { scale: () => this.#scale(scale) }),
+      ...(promote && { promote: () => this.#promote(promote.revision) }),
+      ...(decided.revert && { revert: () => this.trace.push('revert') }),
+      ...(status && { status: () => this.#write(status) }),
+      ...(decided.removeFinalizer && { removeFinalizer: () => this.#removeFinalizer() }),
+      events: () => this.#tell(decided),
+    };
+    const parts = effectOrder.map((name) => known[name]).filter((part) => part !== undefined);
     for (const part of parts.slice(0, effects)) part();
     if (effects < parts.length) this.memory = {};
     else this.memory = decided.memory;
@@ -161,6 +174,8 @@ export class ModelWorld {
   #promote(revision: string): void {
     if (revision !== this.environment.revision) throw new Error('another revision than the tested one');
     this.primaryRevision = revision;
+    // An update begins a new deadline.
+    if (this.environment.primary.state === 'stuck') this.environment.primary = waiting;
     this.trace.push('promote');
   }
 
@@ -214,7 +229,15 @@ export class ModelWorld {
   }
 
   clear(): void {
-    for (const list of [this.events, this.alerts, this.rows, this.asked, this.hooks, this.trace, this.decisions]) {
+    for (const list of [
+      this.events,
+      this.alerts,
+      this.rows,
+      this.asked,
+      this.hooks,
+      this.trace,
+      this.decisions,
+    ]) {
       list.length = 0;
     }
   }
@@ -228,8 +251,30 @@ export class ModelWorld {
 
   copy(): ModelWorld {
     const world = new ModelWorld(this.spec);
-    const { spec, provider, status, routes, memory, now, primaryRevision, hasPrimary, isScaledToZero, hasFinalizer } = this;
-    Object.assign(world, { spec, provider, status, routes, memory, now, primaryRevision, hasPrimary, isScaledToZero, hasFinalizer });
+    const {
+      spec,
+      provider,
+      status,
+      routes,
+      memory,
+      now,
+      primaryRevision,
+      hasPrimary,
+      isScaledToZero,
+      hasFinalizer,
+    } = this;
+    Object.assign(world, {
+      spec,
+      provider,
+      status,
+      routes,
+      memory,
+      now,
+      primaryRevision,
+      hasPrimary,
+      isScaledToZero,
+      hasFinalizer,
+    });
     world.environment = { ...this.environment };
     world.endpoints = { ...this.endpoints };
     return world;

@@ -3,7 +3,16 @@ import type { CanaryStatus, Phase } from '../api/canary-status.ts';
 import { validateCanary } from '../api/canary-validation.ts';
 import { awaitCanary, awaitPrimary, cancel, repairRoutes, rescale, restart, skip, tick } from './analysis.ts';
 import { begin, bootstrap, createPrimary, replacePrimary } from './bootstrap.ts';
-import { type Context, contextOf, decision, hold, normal, type Step, suspendedNotice, warning } from './context.ts';
+import {
+  type Context,
+  contextOf,
+  decision,
+  hold,
+  normal,
+  type Step,
+  suspendedNotice,
+  warning,
+} from './context.ts';
 import type { Decision } from './decision.ts';
 import { adopt, forgetFailed, scaleIdleTarget, start, withdrawn } from './detection.ts';
 import type { Observation } from './observation.ts';
@@ -50,7 +59,9 @@ function hindranceOf({ spec, seen }: Context): Hindrance | undefined {
     const message = problems.map(({ field, message: why }) => `${field}: ${why}`).join('; ');
     return { type: 'Stalled', reason: 'InvalidSpec', message: `invalid canary spec: ${message}` };
   }
-  return conflict === undefined ? undefined : { type: 'Stalled', reason: 'TargetConflict', message: conflict };
+  return conflict === undefined
+    ? undefined
+    : { type: 'Stalled', reason: 'TargetConflict', message: conflict };
 }
 
 const recovered: Step = (context) => {
@@ -64,7 +75,8 @@ const targetMissing: Step = (context) => {
   const { seen, spec } = context;
   if (seen.target !== undefined) return undefined;
   const { kind, name } = spec.targetRef;
-  const message = seen.targetError ?? `${kind.toLowerCase()} ${name}.${seen.namespace} get query error: not found`;
+  const message =
+    seen.targetError ?? `${kind.toLowerCase()} ${name}.${seen.namespace} get query error: not found`;
   return hold(context, 'target missing', warning(context, message));
 };
 

@@ -11,6 +11,7 @@ import {
   warning,
 } from './context.ts';
 import type { Decision, RolloutEvent } from './decision.ts';
+import type { Readiness } from './observation.ts';
 import { failedPromotion } from './rollback.ts';
 import { allToPrimary } from './routes.ts';
 import { backIfPossible, canaryReadiness, primaryNotReady, primaryReadiness, wayBack } from './traffic.ts';
@@ -42,8 +43,16 @@ export const leaveChangedCanary: Step = (context) => {
   });
 };
 
+const notYet: Readiness = { state: 'waiting', message: 'it does not have the promoted revision yet' };
+
+/** A cache that has not seen the promotion still shows the old primary, ready as ever. */
+function isStale({ seen, status, phase }: Context): boolean {
+  const revision = seen.primary?.revision;
+  return phase === 'Promoting' && revision !== undefined && revision !== status.lastAppliedSpec;
+}
+
 export const awaitPromotedPrimary: Step = (context) => {
-  const readiness = primaryReadiness(context);
+  const readiness = isStale(context) ? notYet : primaryReadiness(context);
   if (readiness.state === 'ready') return undefined;
   const message = primaryNotReady(context, readiness);
   if (readiness.state === 'waiting') return hold(context, 'primary rolls', warning(context, message));

@@ -41,8 +41,8 @@ export function deploymentReadiness(deployment: JsonObject, options: ReadinessOp
   }
   const progressing = conditionOf(status, 'Progressing');
   if (progressing !== undefined && own(progressing, 'reason') === 'ProgressDeadlineExceeded') {
-    const name = own(objectAt(deployment, 'metadata'), 'name');
-    return { state: 'stuck', message: `deployment "${String(name)}" exceeded its progress deadline` };
+    const name = JSON.stringify(own(objectAt(deployment, 'metadata'), 'name') ?? '');
+    return { state: 'stuck', message: `deployment ${name} exceeded its progress deadline` };
   }
   const message = unfinishedDeployment(deployment, status, options.threshold);
   if (message === undefined) return ready;

@@ -19,7 +19,7 @@ import { zeros } from './status-row.ts';
 import { wayBack } from './traffic.ts';
 
 /** Ends a run: traffic to the primary, then the canary to zero, then `Failed`. */
-export function rollback(
+function rollback(
   context: Context,
   step: string,
   because: { readonly events: readonly RolloutEvent[]; readonly alerts: readonly RolloutAlert[] },
@@ -34,7 +34,12 @@ export function rollback(
   return decision(context, step, {
     ...way,
     scale: 'to-zero',
-    row: { phase: 'Failed', ...zeros, lastAppliedSpec: revision, trackedConfigs: context.seen.target?.configs },
+    row: {
+      phase: 'Failed',
+      ...zeros,
+      lastAppliedSpec: revision,
+      trackedConfigs: context.seen.target?.configs,
+    },
     events: [...because.events, warning(context, failed, 'Failed')],
     alerts: because.alerts,
     hooks: [{ type: 'post-rollout', phase: 'Failed', revision }],
@@ -86,7 +91,7 @@ export function deadlineExceeded(context: Context, notReady: string): Decision {
 
 /** The primary did not survive its update: the canary, which passed, serves until somebody changes the target. */
 export function failedPromotion(context: Context, notReady: string): Decision {
-  const routes = admit(allToCanary, context.seen);
+  const routes = context.isRouted ? admit(allToCanary, context.seen) : undefined;
   const revision = context.status.lastAppliedSpec ?? '';
   const message = `Promotion of ${targetName(context)} failed, primary not ready: ${notReady}`;
   return decision(context, 'failed promotion', {
@@ -105,7 +110,10 @@ export function failedPromotion(context: Context, notReady: string): Decision {
 }
 
 /** The events about answers of post-rollout hooks, for who calls them. */
-export function postRolloutEvent(phase: RolloutEvent['phase'], { name, passed, error }: HookResult): RolloutEvent {
+export function postRolloutEvent(
+  phase: RolloutEvent['phase'],
+  { name, passed, error }: HookResult,
+): RolloutEvent {
   return passed
     ? { type: 'Normal', phase, message: `Post-rollout check ${name} passed` }
     : { type: 'Warning', phase, message: `Post-rollout hook ${name} failed ${error}` };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ModelWorld, revisions, specOf, stuck, waiting } from './model-world.test-double.ts';
+import { finalizerChange } from './termination.ts';
 
 /*
  * The traces of Flagger (canary, A/B, blue/green, mirrored, failed, deadline), tick by tick: what the routes were
@@ -63,7 +64,12 @@ describe('initialisation', () => {
       lastPromotedSpec: a,
       trackedConfigs: {},
       conditions: [
-        { type: 'Promoted', status: 'True', reason: 'Initialized', message: 'Deployment initialization completed.' },
+        {
+          type: 'Promoted',
+          status: 'True',
+          reason: 'Initialized',
+          message: 'Deployment initialization completed.',
+        },
       ],
     });
   });
@@ -118,8 +124,17 @@ describe('promotion', () => {
   });
 
   test('every kind of hook, in the order of Flagger’s own test', () => {
-    const types = ['confirm-rollout', 'pre-rollout', 'confirm-traffic-increase', 'rollout', 'confirm-promotion', 'post-rollout'];
-    const world = new ModelWorld(specOf({ stepWeight: 100, stepWeightPromotion: 50, webhooks: hooks(...types) }));
+    const types = [
+      'confirm-rollout',
+      'pre-rollout',
+      'confirm-traffic-increase',
+      'rollout',
+      'confirm-promotion',
+      'post-rollout',
+    ];
+    const world = new ModelWorld(
+      specOf({ stepWeight: 100, stepWeightPromotion: 50, webhooks: hooks(...types) }),
+    );
     world.initialize();
     world.change(b);
     world.tick(3);
@@ -260,8 +275,17 @@ describe('promotion', () => {
   });
 
   test('without analysis the primary is updated and awaited, and no hook but the first and the last is asked', () => {
-    const types = ['confirm-rollout', 'pre-rollout', 'rollout', 'confirm-promotion', 'rollback', 'post-rollout'];
-    const world = new ModelWorld(specOf({ stepWeight: 10, webhooks: hooks(...types) }, { skipAnalysis: true }));
+    const types = [
+      'confirm-rollout',
+      'pre-rollout',
+      'rollout',
+      'confirm-promotion',
+      'rollback',
+      'post-rollout',
+    ];
+    const world = new ModelWorld(
+      specOf({ stepWeight: 10, webhooks: hooks(...types) }, { skipAnalysis: true }),
+    );
     world.initialize();
     world.change(b);
 
@@ -332,13 +356,21 @@ describe('gates', () => {
       'W Rolling back podinfo.test manual webhook invoked',
       'W Canary failed! Scaling down podinfo.test',
     ]);
-    expect(world.trace.slice(-3)).toEqual(['routes 100/0', 'scale to-zero', 'row Failed weight 0 iterations 0 failed 0']);
+    expect(world.trace.slice(-3)).toEqual([
+      'routes 100/0',
+      'scale to-zero',
+      'row Failed weight 0 iterations 0 failed 0',
+    ]);
   });
 });
 
 describe('failure', () => {
   test('the failed check that reaches the threshold: route back, its row, then Failed, in one reconcile', () => {
-    const world = started({ stepWeight: 20, metrics: [{ name: 'request-success-rate' }], webhooks: hooks('post-rollout') });
+    const world = started({
+      stepWeight: 20,
+      metrics: [{ name: 'request-success-rate' }],
+      webhooks: hooks('post-rollout'),
+    });
     world.environment.canary = { state: 'ready', message: '' };
     world.settle();
     const message = 'Halt podinfo.test advancement success rate 69.17% < 99%';
@@ -388,7 +420,8 @@ describe('failure', () => {
     world.environment.canary = stuck;
     world.settle();
 
-    const message = 'canary deployment podinfo.test not ready: deployment "podinfo" exceeded its progress deadline';
+    const message =
+      'canary deployment podinfo.test not ready: deployment "podinfo" exceeded its progress deadline';
     expect(world.events.slice(1)).toEqual([
       `W ${message}`,
       `W Rolling back podinfo.test progress deadline exceeded ${message}`,
@@ -423,7 +456,10 @@ describe('failure', () => {
     world.environment.canary = waiting;
     world.change(revisions.c);
 
-    expect(world.trace.slice(0, 2)).toEqual(['routes 100/0', 'row Progressing weight 0 iterations 0 failed 0']);
+    expect(world.trace.slice(0, 2)).toEqual([
+      'routes 100/0',
+      'row Progressing weight 0 iterations 0 failed 0',
+    ]);
     expect(world.events).toEqual(['N New revision detected! Restarting analysis for podinfo.test']);
     world.environment.canary = { state: 'ready', message: '' };
     world.settle();
@@ -447,6 +483,13 @@ describe('failure', () => {
 });
 
 describe('suspension and deletion', () => {
+  test('the finalizer follows revertOnDeletion', () => {
+    expect(finalizerChange(false, true)).toEqual({ add: 'finalizer.flagger.app' });
+    expect(finalizerChange(true, undefined)).toEqual({ remove: 'finalizer.flagger.app' });
+    expect(finalizerChange(true, true)).toEqual({});
+    expect(finalizerChange(false, false)).toEqual({});
+  });
+
   test('a suspended Canary says so once and does nothing', () => {
     const world = new ModelWorld(specOf({ stepWeight: 20 })).initialize();
     world.spec = { ...world.spec, suspend: true };

@@ -1,7 +1,15 @@
 import type { CanarySpec } from '../api/canary.ts';
 import type { CanaryWebhook } from '../api/canary-analysis.ts';
 import type { Decision } from './decision.ts';
-import { type Environment, ModelWorld, ready, revisions, specOf, stuck, waiting } from './model-world.test-double.ts';
+import {
+  type Environment,
+  ModelWorld,
+  ready,
+  revisions,
+  specOf,
+  stuck,
+  waiting,
+} from './model-world.test-double.ts';
 
 /*
  * Walks every state that a Canary can get into, by trying everything that the outside may do at each of them.
@@ -18,7 +26,13 @@ const env =
     world.endpoints = endpoints;
   };
 
-const gates = new Set(['confirm-rollout', 'pre-rollout', 'rollout', 'confirm-traffic-increase', 'confirm-promotion']);
+const gates = new Set([
+  'confirm-rollout',
+  'pre-rollout',
+  'rollout',
+  'confirm-traffic-increase',
+  'confirm-promotion',
+]);
 const moves: readonly Move[] = [
   ['all is well', () => {}],
   ['metrics fail', env({ metrics: { verdict: 'failed', message: 'Halt' } })],
@@ -72,12 +86,24 @@ export function calm(world: ModelWorld, revision: string): ModelWorld {
   return copy;
 }
 
-function keyOf({ status, routes, hasPrimary, primaryRevision, isScaledToZero, environment }: ModelWorld): string {
+function keyOf({
+  status,
+  routes,
+  hasPrimary,
+  primaryRevision,
+  isScaledToZero,
+  environment,
+}: ModelWorld): string {
   const { lastTransitionTime: _time, conditions = [], ...rest } = status;
   const types = conditions.map(({ type }) => type);
   const { lastAppliedSpec, lastPromotedSpec, ...others } = rest;
   // Revisions are only compared with each other: states that differ in their names are one.
-  const named = [environment.revision, lastAppliedSpec, lastPromotedSpec, hasPrimary ? primaryRevision : undefined];
+  const named = [
+    environment.revision,
+    lastAppliedSpec,
+    lastPromotedSpec,
+    hasPrimary ? primaryRevision : undefined,
+  ];
   const places = named.map((name) => named.indexOf(name));
   const isKnown = named.map((name) => name !== undefined);
   return JSON.stringify([others, types, routes, hasPrimary, isScaledToZero, places, isKnown]);
@@ -89,7 +115,11 @@ function keyOf({ status, routes, hasPrimary, primaryRevision, isScaledToZero, en
  * @param visit called once for each edge
  * @returns the states
  */
-export function explore(spec: CanarySpec, provider: string, visit: (edge: Edge) => void): readonly ModelWorld[] {
+export function explore(
+  spec: CanarySpec,
+  provider: string,
+  visit: (edge: Edge) => void,
+): readonly ModelWorld[] {
   const start = new ModelWorld(spec);
   start.provider = provider;
   const known = new Map<string, ModelWorld>();
@@ -131,13 +161,21 @@ const checks = { metrics: [{ name: 'request-success-rate' }], webhooks };
 const match = [{ headers: { 'x-canary': { exact: 'insider' } } }];
 
 /** Small rollouts of every strategy, to be explored to the end. */
-export const smallRollouts: readonly { readonly name: string; readonly spec: CanarySpec; readonly provider: string }[] = [
+export const smallRollouts: readonly {
+  readonly name: string;
+  readonly spec: CanarySpec;
+  readonly provider: string;
+}[] = [
   { name: 'canary', spec: specOf({ ...checks, stepWeight: 50, stepWeightPromotion: 60 }), provider: 'istio' },
   { name: 'canary with steps', spec: specOf({ ...checks, stepWeights: [10, 60] }), provider: 'istio' },
   { name: 'mirrored canary', spec: specOf({ ...checks, stepWeight: 100, mirror: true }), provider: 'istio' },
   { name: 'A/B', spec: specOf({ ...checks, iterations: 2, match }), provider: 'istio' },
   { name: 'blue/green', spec: specOf({ ...checks, iterations: 2 }), provider: 'istio' },
-  { name: 'mirrored blue/green', spec: specOf({ ...checks, iterations: 1, mirror: true }), provider: 'istio' },
+  {
+    name: 'mirrored blue/green',
+    spec: specOf({ ...checks, iterations: 1, mirror: true }),
+    provider: 'istio',
+  },
   { name: 'plain Kubernetes', spec: specOf({ ...checks, iterations: 1 }), provider: 'kubernetes' },
   {
     name: 'without analysis',

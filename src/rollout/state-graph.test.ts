@@ -11,16 +11,20 @@ function violations({ decided, seen, to, from }: Edge): string[] {
   const { threshold = 1, iterations = 0 } = from.spec.analysis;
   if (routes !== undefined) {
     if (routes.primary + routes.canary !== 100) found.push('weights do not sum to 100');
-    if (routes.primary > 0 && seen.endpoints.primary === 0) found.push('weight on a dead primary');
-    if (routes.canary > 0 && seen.endpoints.canary === 0) found.push('weight on a dead canary');
+    // Ending a mirror leaves the weights as they are, and may: only more of them could hurt.
+    const { primary = 0, canary = 0 } = seen.routes ?? {};
+    if (routes.primary > primary && seen.endpoints.primary === 0) found.push('weight on a dead primary');
+    if (routes.canary > canary && seen.endpoints.canary === 0) found.push('weight on a dead canary');
   }
   const live = routes ?? seen.routes;
   if (decided.scale === 'to-zero' && from.provider !== 'kubernetes' && (live?.canary ?? 0) > 0) {
     found.push('scaled to zero under traffic');
   }
-  if (counters.failedChecks > threshold || counters.failedChecks < 0) found.push('failedChecks out of bounds');
+  if (counters.failedChecks > threshold || counters.failedChecks < 0)
+    found.push('failedChecks out of bounds');
   if (counters.canaryWeight > 100 || counters.canaryWeight < 0) found.push('canaryWeight out of bounds');
-  if (counters.iterations > Math.max(iterations, 0) + 1 || counters.iterations < 0) found.push('iterations out of bounds');
+  if (counters.iterations > Math.max(iterations, 0) + 1 || counters.iterations < 0)
+    found.push('iterations out of bounds');
   if (decided.promote !== undefined && decided.promote.revision !== from.status.lastAppliedSpec) {
     found.push('an untested revision is promoted');
   }
@@ -68,15 +72,18 @@ describe.each(smallRollouts)('every reachable state of a small rollout: $name', 
       if (isGood) return !(isServing && isScaledToZero && lastPromotedSpec === environment.revision);
       return !(phase === 'Failed' && lastAppliedSpec === environment.revision);
     });
-    expect(lost.slice(0, 2).map(({ status, routes, environment }) => ({ status, routes, environment }))).toEqual([]);
+    expect(
+      lost.slice(0, 2).map(({ status, routes, environment }) => ({ status, routes, environment })),
+    ).toEqual([]);
   });
 
   test('comes to rest at once, and rests', () => {
-    for (const state of states) {
+    const restless = states.filter((state) => {
       const world = calm(state, state.environment.revision ?? '');
       world.settle();
-      expect(hasEffects(world.decide()), JSON.stringify(state.status)).toBe(false);
-    }
+      return hasEffects(world.decide());
+    });
+    expect(restless.map(({ status }) => status)).toEqual([]);
   });
 });
 

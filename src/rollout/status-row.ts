@@ -73,7 +73,11 @@ function promotedCondition(
 }
 
 /** The status with a hindrance, or without any; the same status if it says so already. */
-export function withHindrance(status: CanaryStatus, hindrance: Hindrance | undefined, now: number): CanaryStatus {
+export function withHindrance(
+  status: CanaryStatus,
+  hindrance: Hindrance | undefined,
+  now: number,
+): CanaryStatus {
   const conditions = status.conditions ?? [];
   const others = conditions.filter(({ type }) => type !== 'Stalled' && type !== 'Paused');
   const current = conditions.find(({ type }) => type === hindrance?.type);

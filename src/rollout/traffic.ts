@@ -28,7 +28,9 @@ export const settleRoutes: Step = (context) => {
   if (!isRouted || isCanaryServing) return undefined;
   if (seen.routes !== undefined && sameRoutes(seen.routes, allToPrimary)) return undefined;
   const routes = admit(allToPrimary, seen);
-  return routes === undefined ? undefined : decision(context, 'settle routes', { routes, wakeAt: context.now });
+  return routes === undefined
+    ? undefined
+    : decision(context, 'settle routes', { routes, wakeAt: context.now });
 };
 
 export function canaryReadiness({ seen }: Context): Readiness {

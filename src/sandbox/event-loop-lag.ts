@@ -24,7 +24,7 @@ export class EventLoopLag {
   }
 
   /** Looks until `signal` aborts. */
-  async run(clock: Clock, signal: AbortSignal): Promise<void> {
+  async run(clock: Pick<Clock, 'monotonic' | 'sleep'>, signal: AbortSignal): Promise<void> {
     let due = clock.monotonic() + periodMs;
     const look = (): void => {
       this.#lastMs = Math.max(0, clock.monotonic() - due);

@@ -1,5 +1,12 @@
 import { abortError, type LinkedAbort, linkAbort, orAbort } from '../base/abort.ts';
-import { type Fetch, FetchError, type FetchResponse, onResponseEnd, type Upgrade } from '../base/fetch.ts';
+import {
+  type Fetch,
+  FetchError,
+  type FetchResponse,
+  onResponseEnd,
+  type Upgrade,
+  type WebSocketConnection,
+} from '../base/fetch.ts';
 import { hostAndPort, type Network } from '../base/network.ts';
 
 /** A request on its way through the sandbox, for whoever wants to spoil it. */
@@ -89,18 +96,37 @@ export class ApiDoor {
         pass(
           { method: 'GET', url, signal: init.signal },
           (signal) => this.#server.upgrade(url, { ...init, signal }),
-          (connection) => connection,
+          (connection, release) => releasing(connection, release),
           (connection) => connection.close(1001),
         ),
     };
   }
 }
 
+function releasing(connection: WebSocketConnection, release: () => void): WebSocketConnection {
+  return {
+    protocol: connection.protocol,
+    send: (message) => connection.send(message),
+    async *messages() {
+      try {
+        yield* connection.messages();
+      } finally {
+        release();
+      }
+    },
+    close: (code, reason) => {
+      release();
+      connection.close(code, reason);
+    },
+  };
+}
+
 /** The network of a pod whose calls can be spoilt. */
 export function withFaults(network: Network, from: string, faults: FaultHook | undefined): Network {
   if (faults === undefined) return network;
   return {
-    ...network,
+    listen: (port, server) => network.listen(port, server),
+    resolve: (name) => network.resolve(name),
     fetch: async (url, init = {}) => {
       await faults({ from, to: hostAndPort(url).host, method: init.method ?? 'GET', url });
       return network.fetch(url, init);

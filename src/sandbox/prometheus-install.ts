@@ -8,7 +8,7 @@ import { createPrometheus } from './prometheus/prometheus.ts';
 import type { Target } from './prometheus/scrape.ts';
 
 /** Where Istio's addon has it. */
-export const prometheusPort = 9090;
+const prometheusPort = 9090;
 const reloaderPort = 8080;
 
 const name = 'prometheus';

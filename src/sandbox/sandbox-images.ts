@@ -13,7 +13,7 @@ export function imageName(fullReference: string): string {
 
 /** The tag of an image; `latest` where there is none. */
 export function imageTag(fullReference: string): string {
-  return /:([^/:@]+)(@.*)?$/.exec(fullReference)?.[1] ?? 'latest';
+  return /:([^/:]+)$/.exec(fullReference.replace(/@.*$/, ''))?.[1] ?? 'latest';
 }
 
 /** Waits, as the image `pause` does. */
@@ -36,10 +36,13 @@ export function sandboxImages(
 ): ImageCatalogue {
   const entry = (program: Program, ...entrypoint: string[]): ImageEntry => ({ program, entrypoint });
   const proxy = entry(proxyProgram(mesh), '/usr/local/bin/pilot-agent');
+  const pilot = entry(pilotProgram, '/usr/local/bin/pilot-discovery');
   const reloader = entry(reloaderProgram, '/bin/prometheus-config-reloader');
   const known: Readonly<Record<string, ImageEntry>> = {
     'istio/proxyv2': proxy,
-    'istio/pilot': entry(pilotProgram, '/usr/local/bin/pilot-discovery'),
+    'istio-release/proxyv2': proxy,
+    'istio/pilot': pilot,
+    'istio-release/pilot': pilot,
     'prom/prometheus': entry(prometheusProgram(targets), '/bin/prometheus'),
     'prometheus/prometheus': entry(prometheusProgram(targets), '/bin/prometheus'),
     'prometheus-operator/prometheus-config-reloader': reloader,

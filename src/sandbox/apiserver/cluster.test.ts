@@ -265,6 +265,22 @@ describe('a pod', () => {
     await running.close();
   });
 
+  test('is opened only for who may create that, whatever the method of the handshake', async () => {
+    const running = await startCluster({ clock, random: seededRandom(1), log: silentLog, pods: runtime });
+    await send(running.fetch, 'POST', '/api/v1/namespaces/default/pods', { json: pod });
+    const roles = `${rbac}/namespaces/default`;
+    for (const verb of ['get', 'create']) {
+      await send(running.fetch, 'POST', `${roles}/roles`, { json: role(verb, ['get', verb], ['pods/exec']) });
+      await send(running.fetch, 'POST', `${roles}/rolebindings`, { json: binding(verb, verb, verb) });
+    }
+    const path = `${inProcessServer}/api/v1/namespaces/default/pods/p/exec?command=a?b&stdout=true`;
+    const open = (name: string): Promise<unknown> =>
+      running.connect({ name, groups: [] }).upgrade(path, { protocols: ['v5.channel.k8s.io'] });
+    await expect(open('get')).rejects.toMatchObject({ status: 403 });
+    await expect(open('create')).resolves.toBeDefined();
+    await running.close();
+  });
+
   test('that nobody runs has no logs', async () => {
     await send(cluster.fetch, 'POST', '/api/v1/namespaces/default/pods', { json: pod });
     const { body } = await send(cluster.fetch, 'GET', '/api/v1/namespaces/default/pods/p/log');

@@ -106,6 +106,7 @@ test('a crowd of watches hears of a change, and does not keep the server from cl
 });
 
 test('a reader that stops reading is cut off; what waited for it is dropped, and others lose nothing', async () => {
+  const changes = 6000;
   const to = await start();
   const dial = dialer(to);
   await write(to, 'POST', 'a', '');
@@ -121,7 +122,6 @@ test('a reader that stops reading is cut off; what waited for it is dropped, and
     }
     return count;
   })();
-  const changes = 6000;
   const value = 'x'.repeat(2000);
   for (let i = 0; i < changes; i += 1) await write(to, 'PUT', 'a', `${i} ${value}`);
   expect(await seen).toBe(changes);
@@ -141,4 +141,38 @@ test('a reader that stops reading is cut off; what waited for it is dropped, and
   const received = text.split('"type":"MODIFIED"').length - 1;
   expect(received).toBeGreaterThan(0);
   expect(received).toBeLessThan(changes / 2);
+});
+
+test('what is no request harms nobody', async () => {
+  const to = await start();
+  const dial = dialer(to);
+  const head = 'host: localhost\r\ncontent-type: application/json\r\n';
+  const rubbish = [
+    '\0\xff\xfe\r\n\r\n',
+    'GET / HTTP/9.9\r\n\r\n',
+    `GET /${'a'.repeat(100_000)} HTTP/1.1\r\n${head}\r\n`,
+    `GET / HTTP/1.1\r\n${head}x: ${'a'.repeat(100_000)}\r\n\r\n`,
+    `GET //x?%zz HTTP/1.1\r\n${head}\r\n`,
+    `GET http://evil.example/api HTTP/1.1\r\nhost: evil.example\r\n\r\n`,
+    `CONNECT localhost:1 HTTP/1.1\r\n${head}\r\n`,
+    `POST ${configMaps} HTTP/1.1\r\n${head}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+    `POST ${configMaps} HTTP/1.1\r\n${head}content-length: 99999\r\n\r\n{"a":`,
+    `POST ${configMaps} HTTP/1.1\r\n${head}transfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n`,
+    `GET ${configMaps} HTTP/1.1\r\n${head}connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: x\r\n\r\n`,
+    `GET /api/v1/namespaces/default/pods/p/exec HTTP/1.1\r\n${head}connection: upgrade\r\nupgrade: SPDY/3.1\r\n\r\n`,
+  ];
+  for (const text of rubbish) {
+    const socket = await dial();
+    socket.on('error', () => {});
+    const answered = new Promise<string>((resolve) => {
+      socket.once('data', (data: Buffer) => resolve(data.toString('latin1')));
+      socket.once('close', () => resolve(''));
+    });
+    socket.write(Buffer.from(text, 'latin1'));
+    // Some wait for the rest of what they announced: they are left, and the client goes.
+    const answer = await Promise.race([answered, clock.sleep(300).then(() => '')]);
+    if (answer !== '') expect(answer.slice(0, 12)).toMatch(/^HTTP\/1\.1 4\d\d/);
+    socket.destroy();
+  }
+  await write(to, 'POST', 'a', 'still there');
 });

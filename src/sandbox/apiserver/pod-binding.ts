@@ -92,7 +92,11 @@ function assigned(pod: JsonObject, binding: JsonObject, lastTransitionTime: stri
   const others = conditions.filter((condition) => textOf(condition, 'type') !== 'PodScheduled');
   return {
     ...pod,
-    metadata: { ...metadataOf(pod), ...merged(pod, binding, 'labels'), ...merged(pod, binding, 'annotations') },
+    metadata: {
+      ...metadataOf(pod),
+      ...merged(pod, binding, 'labels'),
+      ...merged(pod, binding, 'annotations'),
+    },
     spec: { ...objectAt(pod, 'spec'), nodeName },
     status: { ...status, conditions: [...others, scheduled] },
   };

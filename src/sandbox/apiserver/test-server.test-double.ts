@@ -145,7 +145,7 @@ export class TestServer {
     });
   }
 
-  /** @param body a value to hand over as it is, or a text to send as bytes */
+  /** @param body a value to hand over as it is, a text to send as bytes, or what resolves to that text */
   open(
     method: string,
     url: string,
@@ -160,9 +160,10 @@ export class TestServer {
       remoteAddress: '127.0.0.1',
       signal,
       async *body() {
-        if (typeof body === 'string' && body !== '') yield Buffer.from(body);
+        const text = await body;
+        if (typeof text === 'string' && text !== '') yield Buffer.from(text);
       },
-      ...(typeof body === 'string' || body === undefined ? {} : { json: body }),
+      ...(typeof body === 'string' || body === undefined || body instanceof Promise ? {} : { json: body }),
     });
   }
 

@@ -3,7 +3,7 @@ import { isObject } from '../../machinery/json.ts';
 import { asJson, type KubeObject } from '../../machinery/object.ts';
 import { remembered } from '../network/object-source.ts';
 import { delegatedRoutes } from './delegate.ts';
-import { type HttpRouteDocument, parseHttpRoute, parseVirtualServiceSpec } from './documents.ts';
+import { parseHttpRoute, parseVirtualServiceSpec } from './documents.ts';
 import { isVisible } from './export-to.ts';
 import { fullHost } from './hosts.ts';
 import { compileHttpRoute, type HttpRoute, type RouteDocument, unmatchable } from './http-route.ts';

@@ -1,4 +1,11 @@
-import { type Node, type Redirect, type Sequence, ShellSyntaxError, type Simple, type Word } from './syntax.ts';
+import {
+  type Node,
+  type Redirect,
+  type Sequence,
+  ShellSyntaxError,
+  type Simple,
+  type Word,
+} from './syntax.ts';
 import { nested, Scanner, WordParser } from './word-parser.ts';
 
 const longestScript = 64 * 1024;
@@ -14,7 +21,8 @@ const unsupported = ['case', 'function', 'select'];
  * @throws ShellSyntaxError
  */
 export function parseScript(text: string): Sequence {
-  if (text.length > longestScript) throw new ShellSyntaxError(`it is longer than ${longestScript} characters`);
+  if (text.length > longestScript)
+    throw new ShellSyntaxError(`it is longer than ${longestScript} characters`);
   const scanner = new Scanner(text);
   return new Parser(scanner).script('');
 }
@@ -222,7 +230,8 @@ class Parser {
 
   #redirect(): Redirect | undefined {
     const scanner = this.#scanner;
-    const [, digits = '', operator = ''] = /^([0-9]?)(<<|<|>>|>&|>\||>)/.exec(scanner.text.slice(scanner.at, scanner.at + 4)) ?? [];
+    const [, digits = '', operator = ''] =
+      /^([0-9]?)(<<|<|>>|>&|>\||>)/.exec(scanner.text.slice(scanner.at, scanner.at + 4)) ?? [];
     if (operator === '') return undefined;
     if (operator === '<<') throw new ShellSyntaxError('here-documents are not supported here');
     const kind = ({ '<': 'read', '>>': 'append', '>&': 'duplicate' } as const)[operator] ?? 'write';

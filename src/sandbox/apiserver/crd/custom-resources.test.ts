@@ -115,6 +115,19 @@ test('a CRD that is deleted waits for objects that have finalizers, and takes no
   expect(server.errors).toEqual([]);
 });
 
+test('an object whose CRD goes while its body is on the way is not stored', async () => {
+  const server = start();
+  await create(server, 'gears', 'Gear');
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const late = server.send('POST', gears, promise);
+  await server.send('DELETE', `${crds}/gears.test.io`);
+  await settle();
+  resolve(JSON.stringify(gear('late')));
+  expect(await late).toMatchObject({ status: 404, body: { kind: 'Status', reason: 'NotFound' } });
+  await create(server, 'gears', 'Gear');
+  expect((await server.send('GET', gears)).body.items).toEqual([]);
+});
+
 test('a field that leaves the schema leaves stored objects as well', async () => {
   const server = start();
   await create(server, 'gears', 'Gear');

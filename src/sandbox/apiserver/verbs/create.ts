@@ -13,7 +13,7 @@ import {
   textOf,
   uidOf,
 } from '../object-metadata.ts';
-import { RequestError, alreadyExistsError, conflictError, failure } from '../request-error.ts';
+import { RequestError, alreadyExistsError, conflictError, failure, notFoundError } from '../request-error.ts';
 import { parseWriteOptions } from '../request-options.ts';
 import { served, toStored } from '../served-version.ts';
 import type { Write } from './write.ts';
@@ -73,6 +73,10 @@ export function wipe(object: JsonObject): void {
  */
 export function insert(write: Write, object: JsonObject): JsonObject {
   const { server, definition, context, request } = write;
+  // Its CRD may have gone while the body was on its way: nobody would ever see the object.
+  if (server.registry.ofStorageKey(definition.storageKey) === undefined) {
+    throw notFoundError(definition.kind, nameOf(object));
+  }
   checkNamespace(server, definition, namespaceOf(object), nameOf(object));
   const metadata = ownMetadata(object);
   metadata['uid'] = server.random.uuid();
