@@ -9,7 +9,7 @@ for (const [file, definition] of Object.entries(customResourceDefinitions)) {
   const header = '# Generated from src/api by scripts/generate-crds.mjs. Do not edit.\n';
   writeFileSync(
     new URL(file, folder),
-    header + stringify(definition, { aliasDuplicateObjects: false, lineWidth: 0 }),
+    header + stringify(definition, { aliasDuplicateObjects: false, lineWidth: 0, singleQuote: true }),
   );
 }
 console.log(`${Object.keys(customResourceDefinitions).length} definitions`);

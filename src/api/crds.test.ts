@@ -115,6 +115,39 @@ const examples: Record<string, object> = {
       ],
     },
   },
+  'the blue green rollout of an application': {
+    provider: 'istio',
+    targetRef: { ...target, name: 'backend' },
+    progressDeadlineSeconds: 600,
+    service: {
+      name: 'backend',
+      port: 9898,
+      targetPort: 'http',
+      portDiscovery: false,
+      timeout: '60s',
+      gateways: ['istio-system/public-gateway'],
+      hosts: ['backend.webapp'],
+    },
+    analysis: {
+      interval: '90s',
+      iterations: 3,
+      threshold: 2,
+      metrics: [
+        { name: 'request-success-rate', interval: '90s', thresholdRange: { min: 99 } },
+        { name: 'request-duration', interval: '90s', thresholdRange: { max: 500 } },
+      ],
+      webhooks: [
+        {
+          name: 'generated-testload-0',
+          type: '',
+          url: 'http://backend-testloader.webapp/',
+          timeout: '60s',
+          muteAlert: false,
+          metadata: { type: 'cmd', cmd: 'hey -z 1m -q 10 -c 2 http://backend-canary.webapp:9898/' },
+        },
+      ],
+    },
+  },
   'an A/B test by header and cookie': {
     analysis: {
       interval: '1m',

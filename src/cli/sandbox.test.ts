@@ -43,7 +43,7 @@ function makeRepository(): string {
 }
 
 test('it prints one screen, serves clusters and a repository, and leaves nothing behind', async () => {
-  const dir = join(folder, 'new');
+  const dir = join(folder, 'new', 'deep');
   const { child, output } = start('--members', '1', '--dir', dir, '--serve', `app=${makeRepository()}`);
   while (!output().includes('Ctrl-C')) await once(child.stdout ?? child, 'data');
   expect(readdirSync(dir).sort()).toEqual(['kurator-host.config', 'kurator-member1.config']);
@@ -66,7 +66,7 @@ test('it prints one screen, serves clusters and a repository, and leaves nothing
 
   child.kill('SIGINT');
   expect(await exitCode(child)).toBe(0);
-  expect(existsSync(dir)).toBe(false);
+  expect(existsSync(join(folder, 'new'))).toBe(false);
   expect(() => git('ls-remote', url)).toThrow('Command failed');
 }, 30_000);
 

@@ -1,5 +1,5 @@
 import { rename, rm, rmdir, writeFile } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { realClock } from '../base/clock.ts';
 import { errorMessage } from '../base/errors.ts';
 import { jsonLog } from '../base/log.ts';
@@ -78,16 +78,22 @@ export async function runSandbox(options: SandboxCommandOptions): Promise<number
 }
 
 interface Folder {
-  /** Takes it away where this program has made it, and nobody has put anything there. */
+  /** Takes away what this program has made of it, where nobody has put anything there. */
   leave(): Promise<void>;
 }
 
 /** @throws Error when nothing can be written there */
 async function writableFolder(dir: string): Promise<Folder> {
   try {
-    const made = await makeFolder(dir);
+    const whole = resolve(dir);
+    const first = await makeFolder(whole);
     const leave = async (): Promise<void> => {
-      if (made !== undefined) await rmdir(dir).catch(() => {});
+      if (first === undefined) return;
+      try {
+        for (let made = whole; made.length >= first.length; made = dirname(made)) await rmdir(made);
+      } catch {
+        // Somebody uses it.
+      }
     };
     const draft = join(dir, `.draft-${process.pid}`);
     await writeFile(draft, '', { mode: 0o600 });

@@ -52,6 +52,8 @@ export interface Decision {
   /** Nothing else is to be done when there is a question. */
   readonly ask?: Ask;
   readonly createPrimary?: true;
+  /** Replicas of the primary. */
+  readonly scalePrimary?: number;
   /** The apex Service may point at the primary. */
   readonly apex: boolean;
   readonly routes?: Routes;
@@ -80,6 +82,7 @@ export interface Decision {
  */
 export const effectOrder = [
   'createPrimary',
+  'scalePrimary',
   'apex',
   'routes',
   'scale',
@@ -95,9 +98,9 @@ export const effectOrder = [
 
 /** Whether carrying the decision out would change or tell anything. */
 export function hasEffects(decision: Decision): boolean {
-  const { createPrimary, routes, scale, promote, revert, status, removeFinalizer } = decision;
+  const { createPrimary, scalePrimary, routes, scale, promote, revert, status, removeFinalizer } = decision;
   return (
-    [createPrimary, routes, scale, promote, revert, status, removeFinalizer].some(
+    [createPrimary, scalePrimary, routes, scale, promote, revert, status, removeFinalizer].some(
       (part) => part !== undefined,
     ) ||
     decision.events.length + decision.alerts.length + decision.hooks.length + decision.closingEvents.length >

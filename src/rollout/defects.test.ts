@@ -151,6 +151,22 @@ describe('11.1 change detection and restarts', () => {
     expect(revisionOf({ b: 1, a: 2 }, {})).toBe(revisionOf({ a: 2, b: 1 }));
   });
 
+  test('9: a changed number of replicas scales the primary and starts no analysis', () => {
+    const world = new ModelWorld(specOf({ stepWeight: 20 })).initialize();
+    const before = world.observe();
+    const primary = { revision: a, readiness: ready, replicas: 2 };
+    const seen = { ...before, primary, wantedReplicas: 5, answers: { hooks: {} } };
+
+    expect(decide(world.spec, world.status, seen, world.now)).toMatchObject({
+      phase: 'Initialized',
+      scalePrimary: 5,
+      events: [],
+    });
+    expect(
+      decide(world.spec, world.status, { ...seen, wantedReplicas: 2 }, world.now).scalePrimary,
+    ).toBeUndefined();
+  });
+
   test('10: a start whose status cannot be written says nothing until it can', () => {
     const world = new ModelWorld(specOf({ stepWeight: 20 })).initialize();
     world.environment.revision = b;

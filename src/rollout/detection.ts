@@ -139,6 +139,14 @@ export const forgetFailed: Step = (context) => {
   });
 };
 
+/** A changed number of replicas is a matter for the primary, and nothing to analyse. An autoscaler knows better. */
+export const followReplicas: Step = (context) => {
+  const { wantedReplicas, primary } = context.seen;
+  if (wantedReplicas === undefined || primary?.replicas === undefined) return undefined;
+  if (wantedReplicas === primary.replicas || context.spec.autoscalerRef !== undefined) return undefined;
+  return decision(context, 'follow replicas', { scalePrimary: wantedReplicas });
+};
+
 /** Whoever scaled the idle target up (git, as a rule) does not keep it there. */
 export const scaleIdleTarget: Step = (context) => {
   const { seen, live } = context;

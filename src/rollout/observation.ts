@@ -30,6 +30,8 @@ export interface PrimaryObservation {
   /** The revision that it was created from or last promoted to; unknown for one that another engine made. */
   readonly revision: string | undefined;
   readonly readiness: Readiness;
+  /** `spec.replicas`; undefined where pods are not counted so. */
+  readonly replicas?: number | undefined;
 }
 
 /** The answer of one webhook. */
@@ -86,6 +88,8 @@ export interface Observation {
   /** Why there is no target, or why it cannot be read: the text of the event. */
   readonly targetError?: string | undefined;
   readonly primary: PrimaryObservation | undefined;
+  /** How many replicas git wants, where it hands that number over: scaling is no new revision. */
+  readonly wantedReplicas?: number | undefined;
   /** The live weights; undefined where there is no route object yet. */
   readonly routes: Routes | undefined;
   /** Ready endpoints behind the two Services. */

@@ -14,7 +14,7 @@ import {
   warning,
 } from './context.ts';
 import type { Decision } from './decision.ts';
-import { adopt, forgetFailed, scaleIdleTarget, start, withdrawn } from './detection.ts';
+import { adopt, followReplicas, forgetFailed, scaleIdleTarget, start, withdrawn } from './detection.ts';
 import type { Observation } from './observation.ts';
 import { awaitPromotedPrimary, leaveChangedCanary, shiftTraffic, succeed } from './promotion.ts';
 import { thresholdReached } from './rollback.ts';
@@ -80,7 +80,15 @@ const targetMissing: Step = (context) => {
   return hold(context, 'target missing', warning(context, message));
 };
 
-const settled: readonly Step[] = [adopt, replacePrimary, forgetFailed, start, settleRoutes, scaleIdleTarget];
+const settled: readonly Step[] = [
+  adopt,
+  replacePrimary,
+  forgetFailed,
+  start,
+  settleRoutes,
+  scaleIdleTarget,
+  followReplicas,
+];
 const analysing: readonly Step[] = [
   adopt,
   replacePrimary,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { parseTime } from '../base/time.ts';
 import { ModelWorld, revisions, specOf, stuck, waiting } from './model-world.test-double.ts';
 import { finalizerChange } from './termination.ts';
 
@@ -297,6 +298,48 @@ describe('promotion', () => {
       'N Promotion completed! Canary analysis was skipped for podinfo.test',
     ]);
     expect(world.decisions.map(({ outcome }) => outcome).filter(Boolean)).toEqual(['skipped']);
+  });
+});
+
+describe('the walkthrough: blue/green, three iterations, two failed checks', () => {
+  const seed = { interval: '90s', iterations: 3, threshold: 2, metrics: [{ name: 'request-success-rate' }] };
+
+  function run(verdict: 'passed' | 'failed'): ModelWorld {
+    const world = new ModelWorld(specOf(seed)).initialize();
+    world.environment.metrics = { verdict, message: verdict === 'failed' ? 'Halt' : '' };
+    world.change(b);
+    for (let i = 0; i < 4; i += 1) {
+      world.now += 90_000;
+      world.settle();
+    }
+    return world;
+  }
+
+  test('shows five rows of Progressing, then the three of a promotion, 90 s apart while it analyses', () => {
+    const world = run('passed');
+
+    expect(rowsOf(world)).toEqual([
+      'Progressing 0 0 0',
+      'Progressing 0 1 0',
+      'Progressing 0 2 0',
+      'Progressing 0 3 0',
+      'Progressing 0 4 0',
+      'Promoting 0 4 0',
+      'Finalising 0 0 0',
+      'Succeeded 0 0 0',
+    ]);
+    const times = world.rows.map(({ lastTransitionTime = '' }) => parseTime(lastTransitionTime) / 1000);
+    expect(times.map((time, i) => time - (times[i - 1] ?? time))).toEqual([0, 0, 90, 90, 90, 90, 0, 0]);
+  });
+
+  test('shows four rows of Progressing, then Failed, when every check fails', () => {
+    expect(rowsOf(run('failed'))).toEqual([
+      'Progressing 0 0 0',
+      'Progressing 0 1 0',
+      'Progressing 0 1 1',
+      'Progressing 0 1 2',
+      'Failed 0 0 0',
+    ]);
   });
 });
 

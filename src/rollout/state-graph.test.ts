@@ -49,6 +49,15 @@ function letBe(state: ModelWorld): ModelWorld {
 const diagram = new PhaseDiagram();
 let walked = 0;
 
+/** Done with the target's revision: promoted, or refused. */
+function isAtRest({ status, environment, routes, isScaledToZero, provider }: ModelWorld): boolean {
+  const { phase, lastAppliedSpec, lastPromotedSpec } = status;
+  if (phase === 'Failed') return lastAppliedSpec === environment.revision;
+  const isServing = routes?.primary === 100 || provider === 'kubernetes';
+  const isGood = phase === 'Initialized' || phase === 'Succeeded';
+  return isGood && isServing && isScaledToZero && lastPromotedSpec === environment.revision;
+}
+
 describe.each(smallRollouts)('every reachable state of a small rollout: $name', ({ spec, provider }) => {
   const broken: string[] = [];
   const states = explore(spec, provider, (edge) => {
@@ -64,17 +73,34 @@ describe.each(smallRollouts)('every reachable state of a small rollout: $name', 
   });
 
   test('has an exit, which leads to rest', () => {
-    const lost = states.filter((state) => {
-      const { status, environment, routes, isScaledToZero } = letBe(state);
-      const { phase, lastAppliedSpec, lastPromotedSpec } = status;
-      const isGood = phase === 'Initialized' || phase === 'Succeeded';
-      const isServing = routes?.primary === 100 || provider === 'kubernetes';
-      if (isGood) return !(isServing && isScaledToZero && lastPromotedSpec === environment.revision);
-      return !(phase === 'Failed' && lastAppliedSpec === environment.revision);
-    });
+    const lost = states.filter((state) => !isAtRest(letBe(state)));
     expect(
       lost.slice(0, 2).map(({ status, routes, environment }) => ({ status, routes, environment })),
     ).toEqual([]);
+  });
+
+  test('can be deleted: the target serves, then everything goes back', () => {
+    const held = states.filter((state) => {
+      const world = calm(state, state.environment.revision ?? '');
+      world.environment.isDeleting = true;
+      world.hasFinalizer = true;
+      world.settle();
+      return world.hasFinalizer || world.isScaledToZero || !world.trace.includes('revert');
+    });
+    expect(held.map(({ status }) => status)).toEqual([]);
+  });
+
+  test('survives a spec that contradicts itself, and goes on when it no longer does', () => {
+    const lost = states.filter((state) => {
+      const world = calm(state, state.environment.revision ?? '');
+      world.spec = { ...spec, skipAnalysis: false, analysis: { ...spec.analysis, interval: 'soon' } };
+      world.settle();
+      const isAnalysing = world.status.phase === 'Progressing' || world.status.phase === 'WaitingPromotion';
+      const isWatched = !isAnalysing || (world.routes?.canary ?? 0) === 0 || !world.hasPrimary;
+      world.spec = spec;
+      return !(isWatched || provider === 'kubernetes') || !isAtRest(letBe(world));
+    });
+    expect(lost.slice(0, 2).map(({ status, routes }) => ({ status, routes }))).toEqual([]);
   });
 
   test('comes to rest at once, and rests', () => {

@@ -171,8 +171,8 @@ test('what is no request harms nobody', async () => {
     socket.write(Buffer.from(text, 'latin1'));
     // Some wait for the rest of what they announced: they are left, and the client goes.
     const answer = await Promise.race([answered, clock.sleep(300).then(() => '')]);
-    if (answer !== '') expect(answer.slice(0, 12)).toMatch(/^HTTP\/1\.1 4\d\d/);
+    expect(answer.slice(0, 10)).toMatch(/^(HTTP\/1\.1 4)?$/);
     socket.destroy();
   }
-  await write(to, 'POST', 'a', 'still there');
+  expect((await to.fetch(`${inProcessServer}${configMaps}`)).status).toBe(200);
 });

@@ -102,8 +102,7 @@ export class WordParser {
 
   #doubleQuoted(): WordPart[] {
     const scanner = this.#scanner;
-    // An empty pair of quotes is an empty word, not none.
-    const parts: WordPart[] = [{ kind: 'text', text: '', quoted: true }];
+    const parts: WordPart[] = [];
     while (!scanner.take('"')) {
       if (scanner.done) throw new ShellSyntaxError('unterminated quoted string', true);
       if (scanner.next === '$' || scanner.next === '`') {
@@ -115,7 +114,8 @@ export class WordParser {
       if (escape === '') scanner.at += 1;
       parts.push({ kind: 'text', text, quoted: true });
     }
-    return parts;
+    // An empty pair of quotes is an empty word, not none.
+    return parts.length > 0 ? parts : [{ kind: 'text', text: '', quoted: true }];
   }
 
   #dollar(quoted: boolean): WordPart {
