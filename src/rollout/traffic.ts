@@ -5,7 +5,7 @@ import { admit, allToPrimary, sameRoutes } from './routes.ts';
 /** What it takes to have all traffic on the primary: nothing, a write, or the primary's pods. */
 export function wayBack({ live, seen }: Context): { readonly routes?: typeof allToPrimary } | 'blocked' {
   if (live.canary === 0) return live.mirrored ? { routes: allToPrimary } : {};
-  return { routes: allToPrimary };
+  return seen.endpoints.primary > 0 ? { routes: allToPrimary } : 'blocked';
 }
 
 /** The same where nothing depends on it: back if possible. */

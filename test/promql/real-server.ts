@@ -6,28 +6,39 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestData } from './promtool.ts';
 
-/** A real Prometheus server that knows the test data and scrapes nothing. */
+/** A real Prometheus server. */
 export interface RealServer {
   /** Of its HTTP API, without a slash at the end. */
   readonly url: string;
   stop(): Promise<void>;
 }
 
+/** One that knows the test data and scrapes nothing. */
 export async function startRealServer(data: TestData): Promise<RealServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
-  const metrics = join(folder, 'metrics.txt');
-  const store = join(folder, 'store');
-  await writeFile(metrics, openMetrics(data));
-  execFileSync('promtool', ['tsdb', 'create-blocks-from', 'openmetrics', metrics, store], {
-    stdio: 'ignore',
+  return startPrometheus(`global: {evaluation_interval: ${data.evaluationMs}ms}\n`, async (folder, store) => {
+    const metrics = join(folder, 'metrics.txt');
+    await writeFile(metrics, openMetrics(data));
+    execFileSync('promtool', ['tsdb', 'create-blocks-from', 'openmetrics', metrics, store], {
+      stdio: 'ignore',
+    });
   });
-  const config = join(folder, 'prometheus.yaml');
-  await writeFile(config, `global: {evaluation_interval: ${data.evaluationMs}ms}\n`);
+}
+
+/** @param fill puts blocks into its store before it starts */
+export async function startPrometheus(
+  config: string,
+  fill: (folder: string, store: string) => Promise<void> = async () => {},
+): Promise<RealServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
+  const store = join(folder, 'store');
+  await fill(folder, store);
+  const file = join(folder, 'prometheus.yaml');
+  await writeFile(file, config);
   const address = `127.0.0.1:${await freePort()}`;
   const child = spawn(
     'prometheus',
     [
-      `--config.file=${config}`,
+      `--config.file=${file}`,
       `--storage.tsdb.path=${store}`,
       '--storage.tsdb.retention.time=100y',
       `--web.listen-address=${address}`,

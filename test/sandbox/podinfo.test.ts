@@ -98,27 +98,15 @@ test.skipIf(program === undefined)(
     }
     expect(JSON.parse(text)).toMatchObject({ version: '6.5.4' });
     expect(edge?.gateway).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
-    const curl = (...args: string[]): Promise<{ stdout: string }> =>
-      promisify(execFile)('curl', ['-s', ...args]);
-    const outside = await curl(
-      '-H',
-      'Host: backend.webapp',
-      `${edge?.gateway}/status/418`,
-      '-w',
-      '%{http_code}',
-    );
-    expect(outside.stdout).toMatch(/418$/);
-    const foreign = await curl(
-      '-H',
-      'Host: example.com',
-      `${edge?.prometheus}/api/v1/labels`,
-      '-w',
-      '%{http_code}',
-    );
-    expect(foreign.stdout).toMatch(/403$/);
+    const outside = await sockets.fetch(`${edge?.gateway}/status/418`, { headers: { host: 'backend.webapp' } });
+    expect(outside.status).toBe(418);
+    outside.cancel();
+    const foreign = await sockets.fetch(`${edge?.prometheus}/api/v1/labels`, { headers: { host: 'example.com' } });
+    expect(foreign.status).toBe(403);
+    foreign.cancel();
     await clock.sleep(2_500);
-    const answer = await curl(`${edge?.prometheus}/api/v1/query?query=sum(istio_requests_total)`);
-    expect(answer.stdout).toMatch(/"status":"success".*"value":\[[\d.]+,"\d+"\]/);
+    const answer = await sockets.fetch(`${edge?.prometheus}/api/v1/query?query=sum(istio_requests_total)`);
+    expect(await answer.text()).toMatch(/"status":"success".*"value":\[[\d.]+,"\d+"\]/);
   },
 );
 
