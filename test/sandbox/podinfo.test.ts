@@ -8,6 +8,7 @@ import { kubectlPath } from '../../scripts/kubectl.mjs';
 import { realClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
+import { socketClient } from '../../src/base/socket-client.ts';
 import { images } from '../../src/cli/images.ts';
 import { shell } from '../../src/cli/shell.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
@@ -21,6 +22,7 @@ const folder = mkdtempSync(join(tmpdir(), 'viridian-sandbox-test-'));
 const manifests = new URL('../testdata/podinfo', import.meta.url).pathname;
 const config = join(folder, 'config');
 const clock = realClock();
+const sockets = socketClient();
 let sandbox: Sandbox;
 let member: SandboxCluster;
 
@@ -59,6 +61,7 @@ beforeAll(async () => {
 }, 90_000);
 
 afterAll(async () => {
+  await sockets.close();
   await sandbox?.close();
   rmSync(folder, { recursive: true });
 });
@@ -98,10 +101,14 @@ test.skipIf(program === undefined)(
     }
     expect(JSON.parse(text)).toMatchObject({ version: '6.5.4' });
     expect(edge?.gateway).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
-    const outside = await sockets.fetch(`${edge?.gateway}/status/418`, { headers: { host: 'backend.webapp' } });
+    const outside = await sockets.fetch(`${edge?.gateway}/status/418`, {
+      headers: { host: 'backend.webapp' },
+    });
     expect(outside.status).toBe(418);
     outside.cancel();
-    const foreign = await sockets.fetch(`${edge?.prometheus}/api/v1/labels`, { headers: { host: 'example.com' } });
+    const foreign = await sockets.fetch(`${edge?.prometheus}/api/v1/labels`, {
+      headers: { host: 'example.com' },
+    });
     expect(foreign.status).toBe(403);
     foreign.cancel();
     await clock.sleep(2_500);

@@ -6,7 +6,7 @@ import { type Command, type CommandContext, type Streams, UsageError } from './c
 import { Exit, LoopControl } from './control-flow.ts';
 import { Expander } from './expand.ts';
 import { parseScript } from './parser.ts';
-import { withRedirects } from './redirects.ts';
+import { type RedirectWorld, withRedirects } from './redirects.ts';
 import { BrokenPipe, Collector, Input, longestText, OutOfMemory, type Output, type Pace } from './streams.ts';
 import { type Node, type Sequence, ShellSyntaxError, type Simple } from './syntax.ts';
 import type { ShellState } from './variables.ts';
@@ -58,10 +58,9 @@ export class Interpreter {
 
   /** Runs one piece of a script that is typed; what fails ends only that piece. @throws Exit */
   async interactive(sequence: Sequence, streams: Streams): Promise<number> {
-    const exit = (error: Exit): never => {
-      throw error;
-    };
-    return this.#toEnd(sequence, streams, exit);
+    return this.#toEnd(sequence, streams, (exit) => {
+      throw exit;
+    });
   }
 
   /** Runs a command line without parsing it. */
@@ -177,7 +176,7 @@ export class Interpreter {
       case 'if':
         return this.#if(node, streams);
       case 'group':
-        return withRedirects(node.redirects, streams, this.#redirectWorld, (inner) =>
+        return withRedirects(node.redirects, streams, this.#redirectWorld(streams), (inner) =>
           node.subshell ? this.subshell().#toEnd(node.body, inner) : this.#sequence(node.body, inner),
         );
     }
@@ -198,33 +197,24 @@ export class Interpreter {
     }
   }
 
-  get #expander(): Expander {
+  /** Expands words; what they substitute runs on these streams. */
+  #expander(streams: Streams): Expander {
     return new Expander(this.state, async (body) => {
-      const collected = new Collector(longestText);
-      const streams = { ...this.#substituteStreams, stdout: collected };
-      this.#substituted = await this.subshell().#toEnd(body, streams);
+      const stdout = new Collector(longestText);
+      this.#substituted = await this.subshell().#toEnd(body, { ...streams, stdout });
       this.state.status = this.#substituted;
-      return collected.text;
+      return stdout.text;
     });
   }
 
-  get #redirectWorld(): { expander: Expander; files: Files; folder: string } {
-    return { expander: this.#expander, files: this.#world.files, folder: this.state.folder };
-  }
-
-  /** Streams of the command whose words are being expanded. */
-  #current: Streams | undefined;
-
-  get #substituteStreams(): Streams {
-    if (this.#current === undefined) throw new Error('no command is being expanded');
-    return this.#current;
+  #redirectWorld(streams: Streams): RedirectWorld {
+    return { expander: this.#expander(streams), files: this.#world.files, folder: this.state.folder };
   }
 
   async #simple({ assignments, words, redirects }: Simple, streams: Streams): Promise<number> {
     if (streams.signal.aborted) throw new CancelledError('interrupted');
-    this.#current = streams;
     this.#substituted = undefined;
-    const expander = this.#expander;
+    const expander = this.#expander(streams);
     const argv = await expander.words(words);
     const values: [string, string][] = [];
     for (const { name, value } of assignments) {
@@ -233,7 +223,7 @@ export class Interpreter {
       else values.push([name, text]);
     }
     const env = values.length === 0 ? this.state.env : { ...this.state.env, ...Object.fromEntries(values) };
-    return withRedirects(redirects, streams, this.#redirectWorld, async (inner) =>
+    return withRedirects(redirects, streams, this.#redirectWorld(streams), async (inner) =>
       argv.length === 0 ? (this.#substituted ?? 0) : this.command(argv, inner, env),
     );
   }
@@ -284,8 +274,7 @@ export class Interpreter {
   }
 
   async #for({ name, words, body }: Extract<Node, { kind: 'for' }>, streams: Streams): Promise<number> {
-    this.#current = streams;
-    const values = await this.#expander.words(words);
+    const values = await this.#expander(streams).words(words);
     let code = 0;
     for (const value of values) {
       this.state.set(name, value);
