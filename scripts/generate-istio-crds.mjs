@@ -21,9 +21,7 @@ const served = new Set([
 const text = readFileSync(join(folder, 'kubernetes', 'customresourcedefinitions.gen.yaml'), 'utf8');
 const definitions = parseAllDocuments(text)
   .map((document) => document.toJS())
-  .filter(
-    (crd) => crd?.spec?.group === 'networking.istio.io' && served.has(crd.spec.names.plural),
-  )
+  .filter((crd) => crd?.spec?.group === 'networking.istio.io' && served.has(crd.spec.names.plural))
   .map((crd) => {
     // What Helm would own, and what the API server fills in.
     const { annotations: _annotations, ...metadata } = crd.metadata;

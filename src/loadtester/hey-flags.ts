@@ -180,7 +180,7 @@ function whyInvalid(kind: Kind, value: string): string | undefined {
   }
 }
 
-export const heyUsage = `Usage: hey [options...] <url>
+const heyUsage = `Usage: hey [options...] <url>
 
 Options:
   -n  Number of requests to run. Default is 200.

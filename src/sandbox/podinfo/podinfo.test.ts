@@ -343,7 +343,7 @@ describe('metrics', () => {
 
     expect(text).toContain('# TYPE http_request_duration_seconds histogram\n');
     const { samples } = await readExposition([Buffer.from(text)][Symbol.iterator]() as never);
-    const values = new Map(samples.map(({ series, value }) => [series, value]));
+    const values = new Map(samples.map(({ series, value }) => [series.trim(), value]));
     const count = (labels: string) => values.get(`http_request_duration_seconds_count{${labels}}`);
     expect(count('method="GET",path="root",status="200"')).toBe(2);
     expect(count('method="GET",path="status",status="500"')).toBe(1);

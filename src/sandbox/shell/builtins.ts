@@ -112,7 +112,8 @@ export function parseInvocation(argv: readonly string[]): Invocation {
     exitOnError ||= argv[at]?.includes('e') === true;
   }
   const [first, ...rest] = argv.slice(at);
-  if (!inline) return { script: undefined, positional: first === undefined ? [] : [first, ...rest], exitOnError };
+  if (!inline)
+    return { script: undefined, positional: first === undefined ? [] : [first, ...rest], exitOnError };
   if (first === undefined) throw new UsageError('-c requires an argument', 2);
   return { script: first, positional: rest.length > 0 ? rest : ['sh'], exitOnError };
 }
@@ -131,7 +132,16 @@ const locate: Builtin = async (shell, argv, { stdout, stderr }) => {
 
 const nothing: Builtin = async () => 0;
 
-export const shellNames = ['sh', 'ash', 'bash', '/bin/sh', '/bin/ash', '/bin/bash', '/usr/bin/sh', '/usr/bin/bash'];
+export const shellNames = [
+  'sh',
+  'ash',
+  'bash',
+  '/bin/sh',
+  '/bin/ash',
+  '/bin/bash',
+  '/usr/bin/sh',
+  '/usr/bin/bash',
+];
 
 export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ...shellNames.map((name): [string, Builtin] => [name, runScript]),
@@ -180,6 +190,10 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
       return 0;
     },
   ],
-  ['command', async (shell, argv, streams) => (argv[0] === '-v' ? locate(shell, argv, streams) : shell.command(argv, streams))],
+  [
+    'command',
+    async (shell, argv, streams) =>
+      argv[0] === '-v' ? locate(shell, argv, streams) : shell.command(argv, streams),
+  ],
   ['type', locate],
 ]);

@@ -24,12 +24,12 @@ export interface CommandContext extends Streams {
   /** Command lines of the container's processes, the first of them the main one. */
   readonly processes: readonly string[];
   /** Whether the shell knows a command of this name. */
-  knows(name: string): boolean;
+  readonly knows: (name: string) => boolean;
   /** Runs another command, with other streams or variables where given. */
-  run(
+  readonly run: (
     argv: readonly string[],
     other?: Partial<Streams> & { readonly env?: Readonly<Record<string, string>> },
-  ): Promise<number>;
+  ) => Promise<number>;
 }
 
 /** A command: resolves with its exit code. */

@@ -42,7 +42,9 @@ export class Expander {
   /** One text, without splitting. */
   async text(word: Word): Promise<string> {
     const pieces = await this.#pieces(word);
-    return bounded(pieces.map(({ text, separate }, i) => (separate === true && i > 0 ? ` ${text}` : text)).join(''));
+    return bounded(
+      pieces.map(({ text, separate }, i) => (separate === true && i > 0 ? ` ${text}` : text)).join(''),
+    );
   }
 
   async #pieces(word: Word): Promise<Piece[]> {

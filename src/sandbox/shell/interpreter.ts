@@ -175,7 +175,7 @@ export class Interpreter {
         return this.#while(node, streams);
       case 'if':
         return this.#if(node, streams);
-      case 'group':
+      default:
         return withRedirects(node.redirects, streams, this.#redirectWorld(streams), (inner) =>
           node.subshell ? this.subshell().#toEnd(node.body, inner) : this.#sequence(node.body, inner),
         );

@@ -3,12 +3,12 @@ import { UsageError } from './command.ts';
 /** The options of a command line. */
 export interface Options {
   readonly rest: readonly string[];
-  has(name: string): boolean;
+  readonly has: (name: string) => boolean;
   /** The last value given. */
-  value(name: string): string | undefined;
-  values(name: string): readonly string[];
+  readonly value: (name: string) => string | undefined;
+  readonly values: (name: string) => readonly string[];
   /** As a number, or the default. @throws UsageError when it is not one */
-  number(name: string, fallback: number): number;
+  readonly number: (name: string, fallback: number) => number;
 }
 
 export interface OptionRules {
@@ -75,13 +75,22 @@ export function parseOptions(argv: readonly string[], rules: OptionRules): Optio
       add(name, '');
     }
   }
+  return optionsOf(rest, found, code);
+}
+
+function optionsOf(
+  rest: readonly string[],
+  found: ReadonlyMap<string, readonly string[]>,
+  code: number,
+): Options {
+  const value = (name: string): string | undefined => found.get(name)?.at(-1);
   return {
     rest,
     has: (name) => found.has(name),
-    value: (name) => found.get(name)?.at(-1),
+    value,
     values: (name) => found.get(name) ?? [],
     number: (name, fallback) => {
-      const text = found.get(name)?.at(-1);
+      const text = value(name);
       if (text === undefined) return fallback;
       if (!/^\d+(\.\d+)?$/.test(text)) throw new UsageError(`invalid number '${text}'`, code);
       return Number(text);

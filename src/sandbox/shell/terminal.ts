@@ -17,10 +17,12 @@ export class Terminal {
   /** @param write puts text on the screen; line ends are translated there */
   constructor(stdin: AsyncIterable<Uint8Array>, write: (text: string) => void) {
     this.#write = write;
-    this.#pump(stdin).catch(() => {}).finally(() => {
-      this.#closed = true;
-      this.#wake();
-    });
+    this.#pump(stdin)
+      .catch(() => {})
+      .finally(() => {
+        this.#closed = true;
+        this.#wake();
+      });
   }
 
   /** A line that is typed at a prompt; undefined when there will be none. */
@@ -167,9 +169,9 @@ export class Terminal {
 }
 
 function withoutLast(text: string): string {
-  return [...text].slice(0, -1).join('');
+  return Array.from(text).slice(0, -1).join('');
 }
 
 function isPrintable(key: string): boolean {
-  return key !== '' && (key >= ' ' || key === '\t') && key !== '\u007F' && [...key].length === 1;
+  return key !== '' && (key >= ' ' || key === '\t') && key !== '\u007F' && Array.from(key).length === 1;
 }

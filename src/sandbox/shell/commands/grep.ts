@@ -14,7 +14,8 @@ export const grep: Command = async (context) => {
   });
   const [first, ...others] = options.rest;
   const patterns = options.values('e');
-  if (patterns.length === 0 && first === undefined) throw new UsageError('usage: grep [OPTIONS] PATTERN [FILE]...', 2);
+  if (patterns.length === 0 && first === undefined)
+    throw new UsageError('usage: grep [OPTIONS] PATTERN [FILE]...', 2);
   const paths = patterns.length === 0 ? others : options.rest;
   const pattern = compile(patterns.length === 0 ? [first ?? ''] : patterns, {
     fixed: options.has('F'),
@@ -69,10 +70,12 @@ interface PatternOptions {
 
 function compile(patterns: readonly string[], options: PatternOptions): RE2JS {
   const { fixed, extended, ignoreCase, word, line } = options;
-  const alternatives = patterns.flatMap((pattern) => pattern.split('\n')).map((pattern) => {
-    if (fixed) return RE2JS.quote(pattern);
-    return extended ? pattern : fromBasic(pattern);
-  });
+  const alternatives = patterns
+    .flatMap((pattern) => pattern.split('\n'))
+    .map((pattern) => {
+      if (fixed) return RE2JS.quote(pattern);
+      return extended ? pattern : fromBasic(pattern);
+    });
   const source = alternatives.map((pattern) => `(?:${pattern})`).join('|');
   const whole = line ? `^(?:${source})$` : word ? `\\b(?:${source})\\b` : source;
   try {

@@ -28,7 +28,8 @@ export const nslookup: Command = async (context) => {
 
 export const getent: Command = async (context) => {
   const [database, name] = context.argv;
-  if (database !== 'hosts' && database !== 'ahosts') throw new UsageError(`unknown database: ${database ?? ''}`);
+  if (database !== 'hosts' && database !== 'ahosts')
+    throw new UsageError(`unknown database: ${database ?? ''}`);
   if (name === undefined) throw new UsageError('usage: getent hosts NAME');
   const addresses = await addressesOf(context, name);
   for (const address of addresses) await context.stdout.write(`${address.padEnd(17)} ${name}  ${name}\n`);
@@ -55,7 +56,8 @@ export const nc: Command = async (context) => {
       return 0;
     }
     connection.end(await stdin.rest());
-    for await (const chunk of connection) await stdout.write(Buffer.from(chunk as Uint8Array).toString('utf8'));
+    for await (const chunk of connection)
+      await stdout.write(Buffer.from(chunk as Uint8Array).toString('utf8'));
     return 0;
   } catch (error) {
     if (signal.aborted) throw error;

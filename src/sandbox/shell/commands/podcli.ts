@@ -20,7 +20,8 @@ export const podcli: Command = async (context) => {
   if (command !== 'check' || (kind !== 'http' && kind !== 'tcp')) {
     throw new UsageError('usage: podcli check http|tcp ADDRESS [--retry N] [--delay 1s] [--timeout 5s]');
   }
-  if (target === undefined) throw new UsageError(`address is required! example: check ${kind} localhost:9898`);
+  if (target === undefined)
+    throw new UsageError(`address is required! example: check ${kind} localhost:9898`);
   const address = kind === 'tcp' || /^https?:\/\//.test(target) ? target : `http://${target}`;
   const retries = Number(value('retry') ?? 0);
   if (!Number.isInteger(retries) || retries < 0) throw new UsageError('--retry is required');
@@ -28,14 +29,19 @@ export const podcli: Command = async (context) => {
   const timeoutMs = parseDuration(value('timeout') ?? '5s');
   const log = async (message: string, fields: object): Promise<void> => {
     const time = formatMicroTime(seams.clock.now()).slice(0, 23);
-    const text = JSON.stringify({ address, ...fields }).replaceAll('":', '": ').replaceAll(',"', ', "');
+    const text = JSON.stringify({ address, ...fields })
+      .replaceAll('":', '": ')
+      .replaceAll(',"', ', "');
     await stderr.write(`${time}Z\tINFO\tpodcli/check.go:137\t${message}\t${text}\n`);
   };
   for (let n = 0; n <= retries; n++) {
     if (n !== 1) await seams.clock.sleep(delayMs, signal);
     using deadline = seams.clock.timeout(timeoutMs, signal);
     try {
-      const status = kind === 'tcp' ? undefined : await statusOf(context, address, value('method'), value('body'), deadline.signal);
+      const status =
+        kind === 'tcp'
+          ? undefined
+          : await statusOf(context, address, value('method'), value('body'), deadline.signal);
       if (status === undefined) await dial(context, address, deadline.signal);
       const fields = status === undefined ? {} : { 'status code': status };
       const ok = status === undefined || (status >= 200 && status < 400);

@@ -1,6 +1,4 @@
-import { CancelledError } from '../../../base/errors.ts';
 import { formatTime } from '../../../base/time.ts';
-import { linkAbort } from '../../../base/abort.ts';
 import { type Command, isFolder, readText, resolvePath, UsageError } from '../command.ts';
 import { parseOptions } from '../options.ts';
 
@@ -40,7 +38,9 @@ export const ls: Command = async (context) => {
     const shown = names.filter((name) => options.has('a') || options.has('A') || !name.startsWith('.'));
     if (paths.length > 1 && isDirectory) await stdout.write(`${path}:\n`);
     for (const name of shown) {
-      const line = options.has('l') ? await longLine(context, resolvePath(absolute, isDirectory ? name : '.'), name) : name;
+      const line = options.has('l')
+        ? await longLine(context, resolvePath(absolute, isDirectory ? name : '.'), name)
+        : name;
       await stdout.write(`${line}\n`);
     }
   }
@@ -53,7 +53,13 @@ async function longLine(context: Parameters<Command>[0], path: string, name: str
   return `${mode}    1 root     root     ${String(Buffer.byteLength(text ?? '')).padStart(9)} ${name}`;
 }
 
-const unitMs: Readonly<Record<string, number>> = { '': 1000, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const unitMs: Readonly<Record<string, number>> = {
+  '': 1000,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 function durationMs(text: string): number {
   if (text === 'infinity' || text === 'inf') return Number.MAX_SAFE_INTEGER;
@@ -113,7 +119,9 @@ function formatDate(ms: number, format: string): string {
     n: '\n',
     '%': '%',
   };
-  return format.replace(/%([a-zA-Z%])/g, (all, letter: string) => (Object.hasOwn(values, letter) ? (values[letter] ?? '') : all));
+  return format.replace(/%([a-zA-Z%])/g, (all, letter: string) =>
+    Object.hasOwn(values, letter) ? (values[letter] ?? '') : all,
+  );
 }
 
 export const date: Command = async ({ argv, seams, stdout }) => {
@@ -152,7 +160,9 @@ export const uname: Command = async ({ argv, env: variables, stdout }) => {
     ['m', 'x86_64'],
   ];
   const wanted = argv.join('').replaceAll('-', '');
-  const shown = parts.filter(([flag]) => (wanted === '' ? flag === 's' : /a/.test(wanted) || wanted.includes(flag)));
+  const shown = parts.filter(([flag]) =>
+    wanted === '' ? flag === 's' : /a/.test(wanted) || wanted.includes(flag),
+  );
   await stdout.write(`${shown.map(([, text]) => text).join(' ')}\n`);
   return 0;
 };
@@ -169,7 +179,7 @@ export const ps: Command = async ({ processes, stdout }) => {
   return 0;
 };
 
-export const watch: Command = async ({ argv, seams, signal, run, stdout, stderr }) => {
+export const watch: Command = async ({ argv, seams, signal, run, stdout }) => {
   const options = parseOptions(argv, { flags: 't', values: 'n', strict: true });
   const seconds = options.number('n', 2);
   const command = options.rest.join(' ');
@@ -179,10 +189,7 @@ export const watch: Command = async ({ argv, seams, signal, run, stdout, stderr 
   for (;;) {
     const time = formatDate(seams.clock.now(), '%Y-%m-%d %H:%M:%S');
     await stdout.write(`\u001B[H\u001B[J${options.has('t') ? '' : `${title}    ${time}\n\n`}`);
-    using turn = linkAbort(signal);
-    await run(['sh', '-c', command], { stderr: stdout, signal: turn.signal });
-    if (signal.aborted) throw new CancelledError('interrupted');
+    await run(['sh', '-c', command], { stderr: stdout });
     await seams.clock.sleep(interval, signal);
-    await stderr.write('');
   }
 };

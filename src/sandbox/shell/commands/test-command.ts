@@ -1,4 +1,11 @@
-import { type Command, type CommandContext, isFolder, readText, resolvePath, UsageError } from '../command.ts';
+import {
+  type Command,
+  type CommandContext,
+  isFolder,
+  readText,
+  resolvePath,
+  UsageError,
+} from '../command.ts';
 
 const numeric: Readonly<Record<string, (a: number, b: number) => boolean>> = {
   '-eq': (a, b) => a === b,

@@ -105,7 +105,7 @@ export const wc: Command = async (context) => {
     const counts: Readonly<Record<string, number>> = {
       l: text.split('\n').length - 1,
       w: text.split(/\s+/).filter((word) => word !== '').length,
-      c: options.has('m') ? [...text].length : Buffer.byteLength(text),
+      c: options.has('m') ? Array.from(text).length : Buffer.byteLength(text),
     };
     const numbers = columns.map((column) => String(counts[column] ?? 0));
     const cells = numbers.length === 1 ? numbers : numbers.map((number) => number.padStart(9));
