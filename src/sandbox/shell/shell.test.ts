@@ -195,6 +195,33 @@ describe('syntax', () => {
   });
 });
 
+const commandLines = [
+  'echo $x "$i"',
+  'x=$x$x$i',
+  'seq 100000',
+  'cat',
+  'cat /big /none',
+  'read x',
+  'head -n 1',
+  'curl -s http://web/',
+  'curl -m 1 http://web/slow',
+  'wget -qO- http://web/404',
+  'sleep 1',
+  'break',
+  'continue 2',
+  'exit 3',
+  'false',
+  'set -e',
+  'eval "$x"',
+  'exec echo done',
+  'grep -E "(a|b)*"',
+  'printf "%5000d%s\\n" 1 2 3',
+  'watch -n 1 date',
+  'shout a',
+  'tail -f /etc/motd',
+  'timeout 0.1 cat',
+];
+
 describe('bounds', () => {
   test('a value that doubles for ever runs out of memory', async () => {
     const it = await world();
@@ -226,65 +253,80 @@ describe('bounds', () => {
   });
 
   test('any text ends, in bounds, without an error of ours', async () => {
-    const word = fc.constantFrom(
-      ...[
-        'echo',
-        'a',
-        '$x',
-        '${x:-',
-        '}',
-        '"',
-        "'",
-        '`',
-        '$(',
-        ')',
-        '(',
-        '{',
-        ';',
-        '&&',
-        '||',
-        '|',
-        '>',
-        '<',
-        '2>&1',
-        '\n',
-      ],
-      ...[
-        'while',
-        'true',
-        'do',
-        'done',
-        'for',
-        'i',
-        'in',
-        'if',
-        'then',
-        'fi',
-        'x=1',
-        'x=$x$x',
-        'cat',
-        'seq 5',
-        'read x',
-      ],
-      ...[
-        '$((',
-        '))',
-        '\\',
-        '/tmp/f',
-        'curl web',
-        'grep',
-        'exit',
-        'eval',
-        'sh -c',
-        'printf',
-        '%s',
-        'break',
-        '!',
-        'test',
-        '[',
-      ],
-    );
+    const signs = [
+      '$x',
+      '${x:-',
+      '}',
+      '"',
+      "'",
+      '`',
+      '$(',
+      ')',
+      '(',
+      '{',
+      ';',
+      '&&',
+      '||',
+      '|',
+      '>',
+      '<',
+      '2>&1',
+      '\n',
+      '\\',
+      '!',
+    ];
+    const words = [
+      'while',
+      'true',
+      'do',
+      'done',
+      'for',
+      'i',
+      'in',
+      'if',
+      'then',
+      'fi',
+      'break',
+      '$((',
+      '))',
+      'x=1',
+      'x=$x$x',
+    ];
+    const names = [
+      'echo',
+      'cat',
+      'seq 5',
+      'read x',
+      'curl web',
+      'grep',
+      'exit',
+      'eval',
+      'sh -c',
+      'printf',
+      '%s',
+      'test',
+      '[',
+      '/tmp/f',
+    ];
+    const word = fc.constantFrom(...signs.concat(words, names));
+    const simple = fc.constantFrom(...commandLines);
+    const { script: wellFormed } = fc.letrec<{ script: string }>((tie) => ({
+      script: fc.oneof(
+        { maxDepth: 5, withCrossShrink: true },
+        simple,
+        fc
+          .tuple(fc.constantFrom(' | ', ' && ', ' || ', '; ', '\n'), tie('script'), tie('script'))
+          .map(([operator, left, right]) => `{ ${left}; }${operator}{ ${right}; }`),
+        tie('script').map((inner) => `while true; do ${inner}; done`),
+        tie('script').map((inner) => `for i in 1 2 $x "$@"; do ${inner}; done`),
+        fc.tuple(tie('script'), tie('script')).map(([a, b]) => `if ${a}; then ${b}; else ${b}; fi`),
+        tie('script').map((inner) => `x=$(${inner})`),
+        tie('script').map((inner) => `( ${inner} ) > /tmp/f 2>&1`),
+        tie('script').map((inner) => `sh -c '${inner.replaceAll("'", '')}'`),
+      ),
+    }));
     const script = fc.oneof(
+      wellFormed,
       fc.array(word, { maxLength: 30 }).map((words) => words.join(' ')),
       fc.string({ unit: 'binary', maxLength: 60 }),
     );
@@ -298,7 +340,7 @@ describe('bounds', () => {
         expect(Number.isInteger(code) && code >= 0 && code <= 255).toBe(true);
         expect(it.err).not.toMatch(/undefined|is not a function|Cannot read/);
       }),
-      { numRuns: 400 },
+      { numRuns: 6000 },
     );
   });
 });

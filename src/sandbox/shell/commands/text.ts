@@ -114,7 +114,9 @@ export const wc: Command = async (context) => {
 };
 
 export const seq: Command = async ({ argv, stdout }) => {
-  const [separator, words] = argv[0] === '-s' ? [argv[1] ?? '\n', argv.slice(2)] : ['\n', argv];
+  const [, attached] = /^-s(.*)$/s.exec(argv[0] ?? '') ?? [];
+  const separator = attached === '' ? (argv[1] ?? '\n') : (attached ?? '\n');
+  const words = argv.slice(attached === undefined ? 0 : attached === '' ? 2 : 1);
   const numbers = words.map((word) => (/^-?\d+(\.\d+)?$/.test(word) ? Number(word) : Number.NaN));
   if (words.length === 0 || words.length > 3 || numbers.some(Number.isNaN)) {
     throw new UsageError(`invalid number '${words.find((_word, i) => Number.isNaN(numbers[i])) ?? ''}'`);
