@@ -1,9 +1,21 @@
+import type { Files } from '../../base/program.ts';
 import { isFolder, resolvePath, type Streams, UsageError } from './command.ts';
 import { Exit, LoopControl } from './control-flow.ts';
-import type { Interpreter } from './interpreter.ts';
+import type { ShellState } from './variables.ts';
+
+/** The shell that a builtin runs in. */
+export interface BuiltinShell {
+  readonly state: ShellState;
+  readonly files: Files;
+  readonly knows: (name: string) => boolean;
+  /** A shell one level further down: on variables of its own, or on these. */
+  readonly subshell: (state?: ShellState) => BuiltinShell;
+  readonly script: (text: string, streams: Streams) => Promise<number>;
+  readonly command: (argv: readonly string[], streams: Streams) => Promise<number>;
+}
 
 /** A command that changes the shell it runs in. */
-type Builtin = (shell: Interpreter, argv: readonly string[], streams: Streams) => Promise<number>;
+type Builtin = (shell: BuiltinShell, argv: readonly string[], streams: Streams) => Promise<number>;
 
 function codeOf(text: string | undefined, fallback: number): number {
   if (text === undefined) return fallback;

@@ -340,7 +340,7 @@ describe('bounds', () => {
         expect(Number.isInteger(code) && code >= 0 && code <= 255).toBe(true);
         expect(it.err).not.toMatch(/undefined|is not a function|Cannot read/);
       }),
-      { numRuns: 6000 },
+      { numRuns: 250 },
     );
   });
 });
