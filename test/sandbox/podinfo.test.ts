@@ -158,3 +158,27 @@ test.skipIf(program === undefined)('kubectl describes, follows logs and runs com
   following.kill();
   expect(first.toString()).toContain('Starting podinfo');
 });
+
+test.skipIf(program === undefined)(
+  "Istio's Prometheus addon runs unchanged over the one that is there",
+  async () => {
+    await kubectl('apply', '-f', new URL('../testdata/istio/prometheus.yaml', import.meta.url).pathname);
+    const rolled = await kubectl(
+      '-n',
+      'istio-system',
+      'rollout',
+      'status',
+      'deployment/prometheus',
+      '--timeout=60s',
+    );
+    expect(rolled).toContain('successfully rolled out');
+    const inside = 'http://localhost:9090/api/v1/query?query=up';
+    const exec = ['-n', 'istio-system', 'exec', 'deploy/prometheus', '-c', 'prometheus-server', '--'];
+    let answer = '';
+    while (!answer.includes('"istio-ingressgateway')) {
+      answer = await kubectl(...exec, 'wget', '-qO-', inside);
+      await clock.sleep(100);
+    }
+    expect(answer).toContain('"status":"success"');
+  },
+);
