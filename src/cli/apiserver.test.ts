@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { exitCode, type RunningCommand, startCommand } from './running-command.test-double.ts';
 
-const main = new URL('./main.ts', import.meta.url).pathname;
 let folder: string;
 
 beforeEach(() => {
@@ -15,19 +14,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Runs `viridian apiserver` and gathers what it prints. */
-function start(...args: string[]): { child: ChildProcess; output: () => string } {
-  const child = spawn(process.execPath, [main, 'apiserver', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let text = '';
-  child.stdout.on('data', (data: Buffer) => (text += data.toString()));
-  child.stderr.on('data', (data: Buffer) => (text += data.toString()));
-  return { child, output: () => text };
-}
-
-async function exitCode(child: ChildProcess): Promise<number | null> {
-  const [code] = (await once(child, 'close')) as [number | null];
-  return code;
-}
+const start = (...args: string[]): RunningCommand => startCommand('apiserver', ...args);
 
 test('it says where it is, leaves a kubeconfig while it runs, and ends on SIGINT', async () => {
   const dir = join(folder, 'new');
