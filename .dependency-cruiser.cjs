@@ -1,4 +1,4 @@
-// The import table of the house plan: a folder of src/ may import itself and what its row names.
+// The import table of docs/design.md: a folder of src/ may import itself and what its row names.
 const mayImport = {
   base: [],
   machinery: ['base'],
