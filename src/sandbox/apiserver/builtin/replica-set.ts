@@ -1,17 +1,18 @@
 import { own } from '../../../machinery/json.ts';
 import { defineBuiltIn } from './define.ts';
-import { countAt, ensureObject, nameOf, objectAt, setDefault } from './fields.ts';
+import { ensureObject, objectAt, setDefault } from './fields.ts';
 import { setPodTemplateDefaults } from './pod/defaults.ts';
 import { podOwnerWarnings, workloadWarnings } from './pod/warnings.ts';
 import { allNonNegative, immutable } from './rules.ts';
-import { age, ageColumn, integerColumn } from './table.ts';
 import {
+  replicaCells,
+  replicaColumns,
   replicasScale,
+  selectableReplicas,
   specPath,
   validateCounts,
   validateSelected,
   workloadCells,
-  workloadColumns,
 } from './workload.ts';
 
 const counts = [
@@ -55,27 +56,7 @@ export const replicaSet = defineBuiltIn({
       ...immutable(own(spec, 'selector'), before, specPath.child('selector')),
     ];
   },
-  selectableFields: {
-    names: ['status.replicas'],
-    of: (object) => ({ 'status.replicas': String(countAt(objectAt(object, 'status'), 'replicas')) }),
-  },
-  columns: [
-    integerColumn('Desired', 'Number of desired pods'),
-    integerColumn('Current', 'Number of pods that exist'),
-    integerColumn('Ready', 'Number of pods that are ready'),
-    ageColumn,
-    ...workloadColumns,
-  ],
-  cells: (object, nowMs) => {
-    const spec = objectAt(object, 'spec');
-    const status = objectAt(object, 'status');
-    return [
-      nameOf(object),
-      countAt(spec, 'replicas'),
-      countAt(status, 'replicas'),
-      countAt(status, 'readyReplicas'),
-      age(object, nowMs),
-      ...workloadCells(spec),
-    ];
-  },
+  selectableFields: selectableReplicas,
+  columns: replicaColumns,
+  cells: (object, nowMs) => [...replicaCells(object, nowMs), ...workloadCells(objectAt(object, 'spec'))],
 });

@@ -4,13 +4,20 @@ import type { JsonObject } from '../../../machinery/json.ts';
 import { jsonClone } from '../../../machinery/json.ts';
 import { LabelSelector } from '../../../machinery/label-selector.ts';
 import { defineBuiltIn } from './define.ts';
-import { countAt, ensureObject, labelsAt, nameOf, objectAt, optionalObject, setDefault } from './fields.ts';
+import { ensureObject, labelsAt, objectAt, optionalObject, setDefault } from './fields.ts';
 import { inheritLabels, setPodTemplateDefaults } from './pod/defaults.ts';
 import { podOwnerWarnings, workloadWarnings } from './pod/warnings.ts';
 import { validateSelectedTemplate } from './pod/spec.ts';
 import { allNonNegative } from './rules.ts';
-import { age, ageColumn, containerCells, formatLabels, integerColumn } from './table.ts';
-import { replicasScale, specPath, validateCounts, workloadColumns } from './workload.ts';
+import { containerCells, formatLabels } from './table.ts';
+import {
+  replicaCells,
+  replicaColumns,
+  replicasScale,
+  selectableReplicas,
+  specPath,
+  validateCounts,
+} from './workload.ts';
 
 const counts = [
   'replicas',
@@ -53,26 +60,12 @@ export const replicationController = defineBuiltIn({
     subresource === 'status'
       ? validateCounts(objectAt(object, 'status'), counts, bounded, 'readyReplicas')
       : validateSpec(objectAt(object, 'spec')),
-  selectableFields: {
-    names: ['status.replicas'],
-    of: (object) => ({ 'status.replicas': String(countAt(objectAt(object, 'status'), 'replicas')) }),
-  },
-  columns: [
-    integerColumn('Desired', 'Number of desired pods'),
-    integerColumn('Current', 'Number of pods that exist'),
-    integerColumn('Ready', 'Number of pods that are ready'),
-    ageColumn,
-    ...workloadColumns,
-  ],
+  selectableFields: selectableReplicas,
+  columns: replicaColumns,
   cells: (object, nowMs) => {
     const spec = objectAt(object, 'spec');
-    const status = objectAt(object, 'status');
     return [
-      nameOf(object),
-      countAt(spec, 'replicas'),
-      countAt(status, 'replicas'),
-      countAt(status, 'readyReplicas'),
-      age(object, nowMs),
+      ...replicaCells(object, nowMs),
       ...containerCells(objectAt(spec, 'template')),
       formatLabels(labelsAt(spec, 'selector')),
     ];

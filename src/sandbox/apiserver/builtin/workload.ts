@@ -1,13 +1,21 @@
 // What the kinds that make pods from a template have in common.
 import type { FieldError } from '../../../machinery/field-errors.ts';
 import { FieldPath, invalidValue, requiredValue } from '../../../machinery/field-errors.ts';
-import type { JsonObject } from '../../../machinery/json.ts';
+import type { Json, JsonObject } from '../../../machinery/json.ts';
 import { own } from '../../../machinery/json.ts';
 import type { ScaleMapping, TableColumn } from '../resource-definition.ts';
-import { countAt, isSet, numberAt, objectAt, optionalObject } from './fields.ts';
+import { countAt, isSet, nameOf, numberAt, objectAt, optionalObject } from './fields.ts';
 import { validateSelectedTemplate } from './pod/spec.ts';
 import { compileSelector, isEmptySelector, selectorAt, selectorErrors } from './rules.ts';
-import { containerCells, containerColumns, formatLabelSelector, wideColumn } from './table.ts';
+import {
+  age,
+  ageColumn,
+  containerCells,
+  containerColumns,
+  formatLabelSelector,
+  integerColumn,
+  wideColumn,
+} from './table.ts';
 
 export const specPath = new FieldPath('spec');
 export const statusPath = new FieldPath('status');
@@ -23,6 +31,34 @@ export const workloadColumns: readonly TableColumn[] = [
   ...containerColumns,
   wideColumn('Selector', 'The pods that belong to the object'),
 ];
+
+/** Of the kinds that keep a number of equal pods: ReplicaSet and ReplicationController. */
+export const replicaColumns: readonly TableColumn[] = [
+  integerColumn('Desired', 'Number of desired pods'),
+  integerColumn('Current', 'Number of pods that exist'),
+  integerColumn('Ready', 'Number of pods that are ready'),
+  ageColumn,
+  ...workloadColumns,
+];
+
+/** The cells of {@link replicaColumns} up to the age, after the name. */
+export function replicaCells(object: JsonObject, nowMs: number): Json[] {
+  const status = objectAt(object, 'status');
+  return [
+    nameOf(object),
+    countAt(objectAt(object, 'spec'), 'replicas'),
+    countAt(status, 'replicas'),
+    countAt(status, 'readyReplicas'),
+    age(object, nowMs),
+  ];
+}
+
+export const selectableReplicas = {
+  names: ['status.replicas'],
+  of: (object: JsonObject) => ({
+    'status.replicas': String(countAt(objectAt(object, 'status'), 'replicas')),
+  }),
+};
 
 export function workloadCells(spec: JsonObject): string[] {
   return [
