@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { realClock, VirtualClock } from '../src/base/clock.ts';
 import { silentLog } from '../src/base/log.ts';
 import { seededRandom } from '../src/base/random.ts';
-import { images } from '../src/cli/images.ts';
+import { podinfoImages } from '../src/sandbox/podinfo/podinfo-images.ts';
 import { shell } from '../src/cli/shell.ts';
 import { startSandbox } from '../src/sandbox/sandbox.ts';
 import { deployBackend, get } from '../test/sandbox/backend.ts';
@@ -76,7 +76,14 @@ async function command(): Promise<Measurement[]> {
 /** Through the ingress gateway and the sidecar of the called pod, in process, 32 at a time. */
 async function throughput(): Promise<Measurement[]> {
   const random = seededRandom('bench');
-  const sandbox = await startSandbox({ clock, random, log: silentLog, members: 1, images: images(), shell });
+  const sandbox = await startSandbox({
+    clock,
+    random,
+    log: silentLog,
+    members: 1,
+    images: podinfoImages(),
+    shell,
+  });
   const [member] = sandbox.members;
   if (member === undefined) throw new Error('a member was asked for');
   await deployBackend(member);
@@ -103,7 +110,13 @@ async function virtualHour(): Promise<Measurement[]> {
   let answered = 0;
   const work = async (): Promise<void> => {
     const random = seededRandom('bench');
-    const sandbox = await startSandbox({ clock: virtual, random, log: silentLog, images: images(), shell });
+    const sandbox = await startSandbox({
+      clock: virtual,
+      random,
+      log: silentLog,
+      images: podinfoImages(),
+      shell,
+    });
     await Promise.all(sandbox.members.map(deployBackend));
     await virtual.sleep(20_000);
     const stop = new AbortController();

@@ -9,7 +9,7 @@ import { listenEdge } from '../sandbox/edge.ts';
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 import type { SandboxCluster } from '../sandbox/sandbox-cluster.ts';
 import { gitServer, parseServed, type Repositories } from './git-server.ts';
-import { images } from './images.ts';
+import { podinfoImages } from '../sandbox/podinfo/podinfo-images.ts';
 import { interruption } from './interruption.ts';
 import { makeFolder } from './make-folder.ts';
 import { shell } from './shell.ts';
@@ -129,7 +129,7 @@ async function start(
       random: systemRandom(),
       log: jsonLog(() => clock.now(), 'error'),
       members,
-      images: images(),
+      images: podinfoImages(),
       shell,
       bare,
       listen: { portBase },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { images } from '../cli/images.ts';
+import { podinfoImages } from './podinfo/podinfo-images.ts';
 import { findImage } from './node/images.ts';
 import { imageName, imageTag, sandboxImages } from './sandbox-images.ts';
 import { MeshWorld } from './mesh/mesh-world.test-double.ts';
@@ -16,7 +16,7 @@ test.each([
 
 test('the manifests of podinfo, Istio and its Prometheus addon find their images; nothing else does', () => {
   const { mesh } = new MeshWorld(new VirtualClock());
-  const catalogue = sandboxImages(images(), mesh, () => []);
+  const catalogue = sandboxImages(podinfoImages(), mesh, () => []);
   const known = [
     'ghcr.io/stefanprodan/podinfo:6.5.4',
     'stefanprodan/podinfo:5.0.0',

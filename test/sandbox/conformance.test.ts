@@ -6,7 +6,7 @@ import { kubectlPath } from '../../scripts/kubectl.mjs';
 import { realClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { images } from '../../src/cli/images.ts';
+import { podinfoImages } from '../../src/sandbox/podinfo/podinfo-images.ts';
 import { shell } from '../../src/cli/shell.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { failedOf, runConformance } from '../conformance/run.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
     random,
     log: silentLog,
     members: 1,
-    images: images(),
+    images: podinfoImages(),
     shell,
     listen: {},
   });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { VirtualClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/random.ts';
-import { images } from '../../src/cli/images.ts';
+import { podinfoImages } from '../../src/sandbox/podinfo/podinfo-images.ts';
 import { shell } from '../../src/cli/shell.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { deployBackend, get } from './backend.ts';
@@ -35,7 +35,7 @@ test('no request is lost while a Deployment rolls, a route flips 1,000 times and
       random: seededRandom('roll'),
       log: silentLog,
       members: 1,
-      images: images(),
+      images: podinfoImages(),
       shell,
     });
     const [member] = sandbox.members;

@@ -9,7 +9,7 @@ import { realClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { socketClient } from '../../src/base/socket-client.ts';
-import { images } from '../../src/cli/images.ts';
+import { podinfoImages } from '../../src/sandbox/podinfo/podinfo-images.ts';
 import { shell } from '../../src/cli/shell.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox-cluster.ts';
@@ -34,7 +34,7 @@ beforeAll(async () => {
     random,
     log: silentLog,
     members: 1,
-    images: images(),
+    images: podinfoImages(),
     shell,
     listen: {},
   });

@@ -3,7 +3,7 @@ import { realClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { listenSocket } from '../../src/base/socket-network.ts';
-import { images } from '../../src/cli/images.ts';
+import { podinfoImages } from '../../src/sandbox/podinfo/podinfo-images.ts';
 import { shell } from '../../src/cli/shell.ts';
 import { throughNetwork } from '../../src/sandbox/edge.ts';
 import { machineAddress } from '../../src/sandbox/outside.ts';
@@ -32,7 +32,7 @@ test.skipIf(real === undefined)(
       random: systemRandom(),
       log: silentLog,
       members: 1,
-      images: images(),
+      images: podinfoImages(),
       shell,
     });
     const [member] = sandbox.members;

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { VirtualClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/random.ts';
-import { images } from '../../src/cli/images.ts';
+import { podinfoImages } from '../../src/sandbox/podinfo/podinfo-images.ts';
 import { shell } from '../../src/cli/shell.ts';
 import type { FaultHook } from '../../src/sandbox/faults.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
@@ -16,7 +16,7 @@ function virtualSandbox(
   faults?: FaultHook,
 ): Promise<Sandbox> {
   const random = seededRandom(seed);
-  return startSandbox({ clock, random, log: silentLog, members, images: images(), shell, faults });
+  return startSandbox({ clock, random, log: silentLog, members, images: podinfoImages(), shell, faults });
 }
 
 interface Run {

@@ -1,12 +1,12 @@
-import type { ImageCatalogue, ImageEntry } from '../sandbox/node/images.ts';
-import { podinfo } from '../sandbox/podinfo/podinfo.ts';
-import { imageName, imageTag } from '../sandbox/sandbox-images.ts';
+import type { ImageCatalogue, ImageEntry } from '../node/images.ts';
+import { podinfo } from './podinfo.ts';
+import { imageName, imageTag } from '../sandbox-images.ts';
 
 /** Names of podinfo's image, in every registry that its author publishes it to. */
 const podinfoNames = ['ghcr.io/stefanprodan/podinfo', 'docker.io/stefanprodan/podinfo'];
 
-/** What the images of the sandbox run, beside those of Istio and Prometheus, which a sandbox brings itself. */
-export function images(): ImageCatalogue {
+/** The catalogue of podinfo at any tag. The images of Istio and Prometheus a sandbox brings itself. */
+export function podinfoImages(): ImageCatalogue {
   const known = new Map<string, ImageEntry>();
   return (_reference, full) => {
     if (!podinfoNames.includes(imageName(full))) return undefined;
