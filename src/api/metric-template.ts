@@ -17,7 +17,7 @@ const metricProviders = [
   'splunk',
 ] as const;
 
-const metricTemplateSpec = z.object({
+export const metricTemplateSpec = z.object({
   provider: z
     .object({
       type: z.enum(metricProviders).describe('Type of this provider'),

@@ -7,6 +7,8 @@ export const errorCodes = {
     'The object has another controller already. Remove that owner first, or leave the object to it.',
   AuthProviderUnsupported:
     'The kubeconfig uses auth-provider, which clients have dropped. Use a token, a client certificate or exec.',
+  AuthenticationFailed:
+    'The secret of a git source is missing, or holds no credentials that can be used. The message names the key.',
   Cancelled: 'Whoever asked gave up (a shutdown, mostly). Nothing is wrong.',
   CelCompile: 'A CEL expression is not valid. Fix the expression; the message says where.',
   CelCostLimit:
@@ -15,6 +17,7 @@ export const errorCodes = {
     'A CEL expression cannot be evaluated for this object: a missing key, a wrong type, an overflow.',
   Conflict: 'A field is owned by another manager. Leave it out of the apply, or force it.',
   DeadlineExceeded: 'The time for a wait or a request ran out. What was waited for may still happen later.',
+  EmptyGitRepository: 'A git repository has no branch and no tag yet. Push a commit.',
   ExecCertificateUnsupported:
     'A credential plugin answers with a client certificate. Only its tokens are supported.',
   ExecInteractive: 'A credential plugin wants to talk to a person, and there is none. Log in by hand first.',
@@ -23,6 +26,10 @@ export const errorCodes = {
   ExecPluginFailed:
     'A credential plugin ended with an error or printed no credential. Run it by hand to see why.',
   FileNotFound: 'A file is not there.',
+  GitOperationFailed:
+    'A git repository cannot be listed or fetched; the message says why. The last artifact stays in use.',
+  InsecureTlsUnsupported:
+    'A webhook or a metric provider wants certificates not to be verified. Use one that is trusted, or http.',
   InvalidApiVersion: 'An apiVersion is not VERSION or GROUP/VERSION.',
   InvalidDuration: 'A duration is not one as Go writes them: 1h30m, 45s, 200ms.',
   InvalidExposition: 'Metrics of a scraped target are not in the text format, or more than is taken in.',
@@ -37,6 +44,8 @@ export const errorCodes = {
   InvalidOwner: 'An object cannot own another one across namespaces.',
   InvalidPath: 'A name cannot be part of an API path.',
   InvalidQuantity: 'A quantity is not one as Kubernetes writes them: 100m, 1.5Gi.',
+  InvalidQueryTemplate:
+    'The query of a metric is not a template that can be rendered; the message says what is wrong.',
   InvalidTime: 'A time is not RFC 3339: 2026-01-31T23:59:59Z.',
   KubeconfigNotSelfContained: 'A kubeconfig from a Secret names a file. Put the data inside (…-data).',
   LeadershipLost:
@@ -53,9 +62,14 @@ export const errorCodes = {
   PromqlInvalid: 'A query is not valid PromQL, or uses what is not supported. The message says where.',
   PromqlTimeout: 'A query took too long. Ask for fewer series, a shorter range or larger steps.',
   ProxyUnsupported: 'The kubeconfig has a proxy-url, which is not supported.',
+  RevisionChanged:
+    'The target was edited while it was about to be promoted. The new revision is analysed first.',
   TlsRefused: 'A certificate was refused, on either side. Check the CA, the names in it and its dates.',
   TokenUnreadable: 'The file that holds the token cannot be read.',
   TooDeep: 'A value is nested too deeply to be taken in.',
+  TrafficAtRisk:
+    'A step would have sent requests to pods that are not there. It was refused, and is decided anew.',
+  URLInvalid: 'The url of a git source is not an http or https URL.',
   UnknownKind: 'The server does not serve this kind: its CRD is missing, or serves another version.',
   Unreachable: 'Nobody answers, or the connection broke. The request may have been carried out all the same.',
   UnsafeLeaderElection:

@@ -46,6 +46,18 @@ program
     },
   );
 
+program
+  .command('agent')
+  .description('run the rollouts of a cluster: in a pod, or with -kubeconfig; -help tells the flags')
+  .argument('[flags...]')
+  // The agent reads them itself, with one dash as well as with two.
+  .helpOption(false)
+  .allowUnknownOption()
+  .action(async (flags: readonly string[]) => {
+    const { runAgent } = await import('./agent.ts');
+    process.exitCode = await runAgent(flags, version);
+  });
+
 await program.parseAsync();
 
 function collect(value: string, all: readonly string[]): readonly string[] {

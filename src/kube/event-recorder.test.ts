@@ -72,6 +72,7 @@ function world(options: Partial<EventRecorderOptions> = {}) {
       count: (_metric, { reason = '' }) => void lost.push(reason),
       set: refuse,
       observe: refuse,
+      remove: refuse,
     },
     component: 'viridian-rollout',
     ...options,

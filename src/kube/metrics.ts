@@ -18,10 +18,12 @@ export interface Metrics {
   set(metric: Metric, labels: MetricLabels, value: number): void;
   /** Puts a value into a histogram. */
   observe(metric: Metric, labels: MetricLabels, value: number): void;
+  /** Forgets the series of a metric with exactly these labels: what it measured is gone. */
+  remove(metric: Metric, labels: MetricLabels): void;
 }
 
 /** Measures nothing. */
-export const noMetrics: Metrics = { count() {}, set() {}, observe() {} };
+export const noMetrics: Metrics = { count() {}, set() {}, observe() {}, remove() {} };
 
 // Names, help and buckets are controller-runtime's, so that its dashboards and alerts work unchanged.
 // Source: sigs.k8s.io/controller-runtime, pkg/internal/controller/metrics and pkg/internal/metrics/workqueue.go.

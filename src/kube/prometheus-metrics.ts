@@ -21,6 +21,9 @@ export function prometheusMetrics(registry: Registry): Metrics {
             ...(metric.buckets === undefined ? {} : { buckets: [...metric.buckets] }),
           }),
       ).observe({ ...labels }, value),
+    remove: ({ name }, labels) => {
+      for (const known of [counters, gauges, histograms]) known.get(name)?.remove({ ...labels });
+    },
   };
 }
 

@@ -146,7 +146,7 @@ describe('a work queue', () => {
       expect(labels).toEqual({ name: 'test', controller: 'test' });
       seen.push([metric.name, value]);
     };
-    const { queue, clock } = setUp({ metrics: { count: note, set: note, observe: note } });
+    const { queue, clock } = setUp({ metrics: { count: note, set: note, observe: note, remove: note } });
     queue.add('a');
     queue.add('a');
     await clock.advance(2_000);

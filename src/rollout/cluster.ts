@@ -42,6 +42,14 @@ export interface RolloutCluster {
   readonly destinationRules: CachedResource | undefined;
 }
 
+/** Finds EndpointSlices by `NAMESPACE/NAME` of their Service. */
+export const byService = 'service';
+
+function serviceOfSlice({ metadata: { namespace, labels } }: KubeObject): readonly string[] {
+  const name = labels?.['kubernetes.io/service-name'];
+  return name === undefined ? [] : [`${namespace ?? ''}/${name}`];
+}
+
 function kind(group: string, version: string, resource: string, name: string): ResourceKind {
   return { group, version, resource, kind: name, namespaced: true };
 }
@@ -51,7 +59,7 @@ export function rolloutCluster(options: RolloutClusterOptions): RolloutCluster {
   const { client, clock, random, log, namespace, hasIstio } = options;
   const cached = <T extends KubeObject = Unstructured>(
     of: ResourceKind,
-    { project }: Pick<StoreOptions<T>, 'project'> = {},
+    { project, indexes }: Pick<StoreOptions<T>, 'project' | 'indexes'> = {},
   ): CachedResource<T> => {
     const requests = client.resource<T>(of);
     const store = new Store<T>({
@@ -61,6 +69,7 @@ export function rolloutCluster(options: RolloutClusterOptions): RolloutCluster {
       log,
       namespace,
       project,
+      indexes,
     });
     return new CachedResource({ store, client: requests, fieldManager: agentFieldManager });
   };
@@ -74,6 +83,7 @@ export function rolloutCluster(options: RolloutClusterOptions): RolloutCluster {
     services: cached(kind('', 'v1', 'services', 'Service')),
     endpointSlices: cached(kind('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice'), {
       project: withoutManagedFields,
+      indexes: { [byService]: serviceOfSlice },
     }),
     horizontalPodAutoscalers: cached(
       kind('autoscaling', 'v2', 'horizontalpodautoscalers', 'HorizontalPodAutoscaler'),

@@ -47,7 +47,7 @@ export function contextOf(spec: CanarySpec, status: CanaryStatus, seen: Observat
     phase: status.phase ?? '',
     seen: { ...seen, memory: awake(spec, seen.memory) },
     now,
-    intervalMs: intervalOf(analysis.interval),
+    intervalMs: Math.max(seen.minIntervalMs ?? 0, intervalOf(analysis.interval)),
     threshold: Math.max(1, analysis.threshold ?? 1),
     live,
     isRouted,

@@ -80,6 +80,8 @@ export interface Observation {
   /** `spec.provider`, or what the engine was started with. */
   readonly provider: string;
   readonly noCrossNamespaceRefs?: boolean | undefined;
+  /** The shortest interval of an analysis, in milliseconds, whatever the spec asks for; default: none. */
+  readonly minIntervalMs?: number | undefined;
   readonly isDeleting: boolean;
   readonly hasFinalizer: boolean;
   /** Something outside the spec that makes the rollout impossible: another Canary has the same target. */

@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import { corsPolicy, headers, httpMatchRequest, retries, stringMap } from './istio-fields.ts';
+import { metricTemplateSpec } from './metric-template.ts';
+import { celRules } from './structural-crd.ts';
+
+const weight = z.int().min(1).max(100);
+const count = z.int().min(0).max(1_000_000);
+
+const canaryStrategy = celRules(
+  z.object({
+    maxWeight: weight.optional().describe('Traffic that suffices for promotion, in percent. Default: 100'),
+    stepWeight: weight.optional().describe('Traffic that each step adds, in percent'),
+    stepWeights: z.array(weight).min(1).max(100).optional().describe('Traffic of each step, rising'),
+    stepWeightPromotion: weight
+      .optional()
+      .describe('Traffic that each step of the promotion moves, in percent'),
+  }),
+  {
+    rule: 'has(self.stepWeight) != has(self.stepWeights)',
+    message: 'give exactly one of stepWeight and stepWeights',
+  },
+);
+
+const trafficRouting = celRules(
+  z.object({
+    timeoutSeconds: count.optional().describe('Timeout of requests. Default: none'),
+    gateways: z
+      .array(z.string())
+      .max(64)
+      .optional()
+      .describe('Istio gateways. Default: inside the mesh only'),
+    hosts: z.array(z.string()).max(64).optional().describe('Host names of the routes, for Istio'),
+    retries: retries.optional().describe('Retries of requests, for Istio'),
+    headers: headers.optional().describe('Changes to headers, for Istio'),
+    corsPolicy: corsPolicy.optional().describe('Cross-Origin Resource Sharing policy, for Istio'),
+    host: z.string().max(253).optional().describe('Host of the Ingress, for nginx'),
+    protocol: z.string().max(63).optional().describe('Protocol of the port, for kuma. Default: http'),
+    canaryStrategy: canaryStrategy.optional().describe('Move traffic step by step'),
+    analysisTimes: count
+      .optional()
+      .describe('Number of checks of a Blue/Green, or with match of an A/B rollout'),
+    match: z.array(httpMatchRequest).max(64).optional().describe('Requests that get the new version'),
+  }),
+  {
+    rule: 'has(self.canaryStrategy) != (has(self.analysisTimes) && self.analysisTimes > 0)',
+    message: 'give exactly one of canaryStrategy and analysisTimes (above 0)',
+  },
+);
+
+const metric = z.object({
+  name: z
+    .string()
+    .min(1)
+    .max(253)
+    .describe('request-success-rate, request-duration, or that of a MetricTemplate'),
+  intervalSeconds: z.int().min(1).optional().describe('Window of the query. Default: 60'),
+  thresholdRange: celRules(z.object({ min: z.number().optional(), max: z.number().optional() }), {
+    rule: '!has(self.min) || !has(self.max) || self.min <= self.max',
+    message: 'min must not exceed max',
+  })
+    .optional()
+    .describe('The values that pass. Default: all'),
+  customMetric: metricTemplateSpec.optional().describe('Makes a MetricTemplate of this name'),
+});
+
+const commands = z.array(z.string().max(4096)).max(32);
+
+const webhooks = celRules(
+  z.object({
+    timeoutSeconds: z.int().min(1).optional().describe('How long one call may take. Default: 60'),
+    command: commands.optional().describe('What the test loader runs while the new version is checked'),
+    commands: commands.optional().describe('Another name of command'),
+  }),
+  {
+    rule: '!has(self.command) || !has(self.commands)',
+    message: 'command and commands are the same: give one',
+  },
+);
+
+const sessionAffinity = z.object({
+  cookieName: z.string().describe('Name of the cookie that keeps a user on the new version'),
+  maxAge: z.int().optional().describe('Seconds until the cookie expires. Default: 86400'),
+});
+
+const trafficAnalysis = z.object({
+  checkIntervalSeconds: z.int().min(1).describe('Time between two checks, at least 10'),
+  checkFailedTimes: z.int().min(0).describe('The failed check that takes the new version back'),
+  metrics: z.array(metric).max(64).optional().describe('What must hold'),
+  webhooks: webhooks.optional().describe('Load for the new version'),
+  sessionAffinity: sessionAffinity.optional().describe('Keep users on one version'),
+});
+
+const rolloutPolicy = z.object({
+  trafficRouting: trafficRouting.describe('Which requests get the new version'),
+  trafficAnalysis: trafficAnalysis.describe('How the new version is judged'),
+  rolloutTimeoutSeconds: z
+    .int32()
+    .min(0)
+    .meta({ format: 'int32' })
+    .optional()
+    .describe('How long pods may take to get ready. Default: 600'),
+  skipTrafficAnalysis: z.boolean().optional().describe('Promote without checks'),
+  revertOnDeletion: z.boolean().optional().describe('Restore the workload when the rollout is deleted'),
+  suspend: z.boolean().optional().describe('Do nothing'),
+});
+
+const workload = celRules(
+  z.object({
+    apiVersion: z.string().max(253),
+    kind: z.string().max(63).describe('Deployment or DaemonSet'),
+    name: z.string().min(1).max(253),
+    namespace: z.string().max(63).optional(),
+  }),
+  {
+    rule: "self.kind.lowerAscii() in ['deployment', 'daemonset']",
+    message: 'must be Deployment or DaemonSet',
+    fieldPath: '.kind',
+  },
+);
+
+const objectMetadata = z.object({ labels: stringMap.optional(), annotations: stringMap.optional() });
+
+/** Who can route requests. */
+export const trafficRoutingProviders = ['istio', 'kuma', 'nginx'] as const;
+
+export const rollout = celRules(
+  z.object({
+    testLoader: z
+      .boolean()
+      .optional()
+      .describe('Install a test loader of its own. Default: the public one of the fleet is used'),
+    trafficRoutingProvider: z.enum(trafficRoutingProviders).describe('Who routes requests'),
+    workload: workload.describe('What is rolled out'),
+    serviceName: z.string().min(1).max(63).describe('The Service that users call; it must be there'),
+    port: z.int().min(1).max(65_535).meta({ format: 'int32' }).describe('Port of the Service'),
+    primary: objectMetadata.optional().describe('Metadata of the Service of the promoted version'),
+    preview: objectMetadata.optional().describe('Metadata of the Service of the new version'),
+    rolloutPolicy,
+  }),
+  {
+    rule: "self.trafficRoutingProvider != 'nginx' || has(self.rolloutPolicy.trafficRouting.host) && self.rolloutPolicy.trafficRouting.host != ''",
+    message: 'nginx needs rolloutPolicy.trafficRouting.host',
+    reason: 'FieldValueRequired',
+  },
+);
+
+export type Rollout = z.infer<typeof rollout>;
+export type RolloutMetric = z.infer<typeof metric>;
+export type TrafficRoutingProvider = (typeof trafficRoutingProviders)[number];

@@ -1,0 +1,151 @@
+import {
+  duplicateValue,
+  type FieldError,
+  FieldPath,
+  invalidValue,
+  requiredValue,
+  tooFew,
+  unsupportedValue,
+} from '../machinery/field-errors.ts';
+import type { Rollout } from './application-rollout.ts';
+import { type Application, applicationSpec, type ApplicationSpec } from './application.ts';
+
+const specPath = new FieldPath('spec');
+
+/**
+ * What is wrong with an Application. Our definition refuses all of it already, but for names that only the name of the
+ * Application tells; another definition of the kind, which may be installed, does not. Texts and paths about fleets are
+ * Kurator's.
+ *
+ * @param object as it came from the server
+ * @returns nothing when all can be done
+ */
+export function validateApplication(object: Pick<Application, 'metadata' | 'spec'>): readonly FieldError[] {
+  const parsed = applicationSpec.safeParse(object.spec);
+  if (!parsed.success) {
+    return parsed.error.issues.map(({ path, message }) => invalidValue(pathOf(path), undefined, message));
+  }
+  const { data: spec } = parsed;
+  return [
+    ...sourceErrors(spec),
+    ...policyErrors(spec, object.metadata.name ?? ''),
+    ...fleetErrors(spec),
+    ...spec.syncPolicies.flatMap(({ rollout }, i) =>
+      rollout === undefined ? [] : rolloutErrors(rollout, policyPath(i).child('rollout'), i),
+    ),
+  ];
+}
+
+/** The name of a policy, which may be left out. */
+export function policyName(application: string, spec: ApplicationSpec, index: number): string {
+  return spec.syncPolicies[index]?.name ?? `${application}-${index}`;
+}
+
+/** The fleet of an Application; undefined where it goes to the host cluster. */
+export function fleetOf(spec: ApplicationSpec): string | undefined {
+  return spec.syncPolicies[0]?.destination?.fleet || spec.destination?.fleet || undefined;
+}
+
+function pathOf(path: readonly PropertyKey[]): FieldPath {
+  return path.reduce<FieldPath>(
+    (at, part) => (typeof part === 'number' ? at.index(part) : at.child(String(part))),
+    specPath,
+  );
+}
+
+function policyPath(index: number): FieldPath {
+  return specPath.child('syncPolicies').index(index);
+}
+
+/** Exactly one of several optional values. */
+function isOne(...values: readonly unknown[]): boolean {
+  return values.filter((value) => value !== undefined).length === 1;
+}
+
+function sourceErrors({ source }: ApplicationSpec): FieldError[] {
+  const { gitRepository, helmRepository, ociRepository } = source;
+  if (isOne(gitRepository, helmRepository, ociRepository)) return [];
+  const detail = 'give exactly one of gitRepository, helmRepository and ociRepository';
+  return [invalidValue(specPath.child('source'), Object.keys(source), detail)];
+}
+
+function policyErrors(spec: ApplicationSpec, application: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const names = new Set<string>();
+  if (spec.syncPolicies.length === 0) errors.push(tooFew(specPath.child('syncPolicies'), 0, 1));
+  for (const [i, { kustomization, helm }] of spec.syncPolicies.entries()) {
+    // Names of children are lower case.
+    const name = policyName(application, spec, i).toLowerCase();
+    if (names.has(name)) errors.push(duplicateValue(policyPath(i).child('name'), name));
+    names.add(name);
+    if (!isOne(kustomization, helm)) {
+      errors.push(requiredValue(policyPath(i), 'give exactly one of kustomization and helm'));
+    }
+  }
+  return errors;
+}
+
+function fleetErrors({ destination, syncPolicies }: ApplicationSpec): FieldError[] {
+  const fleets = syncPolicies.map((policy) => policy.destination?.fleet ?? '');
+  const fleet = destination?.fleet ?? '';
+  const first = fleets.find((name) => name !== '');
+  if (first === undefined) return [];
+  const [expected, what] =
+    fleet === ''
+      ? [first, `firstPolicyFleet:${first}`]
+      : [fleet, `application.spec.destination.fleet:${fleet}`];
+  const errors = fleets.flatMap((name, i) =>
+    name === '' || name === expected
+      ? []
+      : [
+          invalidValue(
+            policyPath(i).child('destination', 'fleet'),
+            name,
+            `must be same as ${what}, because fleet must be consistent throughout the application`,
+          ),
+        ],
+  );
+  if (fleet === '' && fleets.includes('')) {
+    const field = specPath.child('syncPolicies', 'destination', 'fleet');
+    errors.push(requiredValue(field, 'must be set when application.spec.destination.fleet is not set'));
+  }
+  return errors;
+}
+
+function rolloutErrors(rollout: Rollout, path: FieldPath, index: number): FieldError[] {
+  const errors: FieldError[] = [];
+  const { kind } = rollout.workload;
+  const { trafficRouting, trafficAnalysis } = rollout.rolloutPolicy;
+  const { canaryStrategy, analysisTimes = 0, host = '' } = trafficRouting;
+  const routing = path.child('rolloutPolicy', 'trafficRouting');
+  const analysis = path.child('rolloutPolicy', 'trafficAnalysis');
+  if (!/^(deployment|daemonset)$/i.test(kind)) {
+    errors.push(unsupportedValue(path.child('workload', 'kind'), kind, ['Deployment', 'DaemonSet']));
+  }
+  if (rollout.trafficRoutingProvider === 'nginx' && host === '') {
+    const detail = `expected application.syncPolicies.Rollout.RolloutPolicy.TrafficRouting.Host in index ${index}`;
+    errors.push(requiredValue(routing.child('host'), detail));
+  }
+  if ((canaryStrategy === undefined) === (analysisTimes === 0)) {
+    errors.push(
+      invalidValue(routing, analysisTimes, 'give exactly one of canaryStrategy and analysisTimes (above 0)'),
+    );
+  }
+  if (canaryStrategy !== undefined && !isOne(canaryStrategy.stepWeight, canaryStrategy.stepWeights)) {
+    errors.push(
+      requiredValue(routing.child('canaryStrategy'), 'give exactly one of stepWeight and stepWeights'),
+    );
+  }
+  for (const [i, { thresholdRange }] of (trafficAnalysis.metrics ?? []).entries()) {
+    const { min = -Infinity, max = Infinity } = thresholdRange ?? {};
+    const field = analysis.child('metrics').index(i).child('thresholdRange');
+    if (min > max) errors.push(invalidValue(field, min, 'min must not exceed max'));
+  }
+  const { command, commands } = trafficAnalysis.webhooks ?? {};
+  if (command !== undefined && commands !== undefined) {
+    errors.push(
+      invalidValue(analysis.child('webhooks'), commands, 'command and commands are the same: give one'),
+    );
+  }
+  return errors;
+}

@@ -1,0 +1,385 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { VirtualClock } from '../base/clock.ts';
+import { silentLog } from '../base/log.ts';
+import { seededRandom } from '../base/random.ts';
+import { ensureCustomResourceDefinitions } from '../kube/custom-resource-definitions.ts';
+import { fieldErrorMessage } from '../machinery/field-errors.ts';
+import { jsonClone, type JsonObject } from '../machinery/json.ts';
+import { type Cluster, inProcessServer, startCluster } from '../sandbox/apiserver/cluster.ts';
+import { fleetOf, policyName, validateApplication } from './application-validation.ts';
+import type { Application } from './application.ts';
+import { fleetDefinitions } from './custom-resource-definitions.ts';
+
+const clock = new VirtualClock();
+const random = seededRandom('application');
+let cluster: Cluster;
+
+beforeAll(async () => {
+  const seams = { clock, random, log: silentLog };
+  cluster = await clock.run(startCluster(seams));
+  const definitions = Object.values(fleetDefinitions);
+  const { signal } = new AbortController();
+  const client = cluster.client();
+  await clock.run(ensureCustomResourceDefinitions({ ...seams, client, definitions, signal }));
+});
+
+afterAll(() => cluster.close());
+
+interface Answer {
+  readonly message?: string;
+  readonly spec: JsonObject;
+  readonly metadata: { readonly generation: number };
+  readonly details?: { readonly causes: readonly { readonly field: string }[] };
+}
+
+async function send(method: string, path: string, body?: unknown, type = 'application/json') {
+  const response = await clock.run(
+    cluster.fetch(`${inProcessServer}${path}`, {
+      method,
+      headers: { 'content-type': type },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }),
+  );
+  return { status: response.status, body: (await response.json()) as Answer };
+}
+
+function example(path: string): JsonObject {
+  return parse(readFileSync(new URL(`../../examples/${path}`, import.meta.url), 'utf8')) as JsonObject;
+}
+
+const applications = '/apis/apps.kurator.dev/v1alpha1/namespaces/default/applications';
+const seed = example('rollout/blue_green.yaml') as unknown as Application;
+type Writable = { -readonly [K in keyof Application]: Application[K] };
+
+/** The walkthrough's Application, changed. */
+function changed(change: (application: Writable & { spec: any }) => void, name = 'changed'): Application {
+  const application = jsonClone(seed) as Writable;
+  application.metadata.name = name;
+  change(application);
+  return application;
+}
+
+const rolloutOf = ({ spec }: Application) => spec.syncPolicies[0]!.rollout!;
+
+describe('an Application', () => {
+  test.each(['blue_green', 'canary', 'ab-testing'])(
+    '%s comes back from the server with two defaults more, and nothing less',
+    async (file) => {
+      const input = example(`rollout/${file}.yaml`) as unknown as Application;
+      const path = `${applications}/${input.metadata.name}?fieldManager=kubectl&fieldValidation=Strict`;
+
+      const { status, body } = await send('PATCH', path, input, 'application/apply-patch+yaml');
+
+      expect(body.message).toBeUndefined();
+      expect(status).toBe(201);
+      const expected = jsonClone(input.spec) as any;
+      expected.source.gitRepository.gitImplementation = 'go-git';
+      for (const policy of expected.syncPolicies) policy.kustomization.force = false;
+      expect(body.spec).toEqual(expected);
+      expect(validateApplication({ ...input, spec: body.spec } as never)).toEqual([]);
+
+      const again = await send('PATCH', path, input, 'application/apply-patch+yaml');
+      expect(again.body.metadata.generation).toBe(1);
+    },
+  );
+
+  test('gets the defaults of helm and OCI sources, inside what was given only', async () => {
+    const helm = { chart: { spec: { chart: 'podinfo' } }, interval: '50m' };
+    const source = { helmRepository: { url: 'https://example.com', interval: '5m' } };
+    const application = changed(({ spec }) => {
+      spec.source = source;
+      spec.syncPolicies = [{ helm: { ...helm, values: { a: { b: [1] } } } }];
+    }, 'helm');
+
+    const { body } = await send('POST', applications, application);
+
+    expect(body.spec).toEqual({
+      source: { helmRepository: { ...source.helmRepository, provider: 'generic', timeout: '60s' } },
+      syncPolicies: [
+        {
+          helm: {
+            ...helm,
+            chart: { spec: { chart: 'podinfo', version: '*', reconcileStrategy: 'ChartVersion' } },
+            values: { a: { b: [1] } },
+          },
+        },
+      ],
+    });
+  });
+
+  test('is shown by kubectl with its phase', async () => {
+    const response = await clock.run(
+      cluster.fetch(`${inProcessServer}${applications}`, {
+        headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' },
+      }),
+    );
+    const table = (await response.json()) as { columnDefinitions: { name: string; priority: number }[] };
+
+    expect(table.columnDefinitions.filter(({ priority }) => priority === 0).map(({ name }) => name)).toEqual([
+      'Name',
+      'Phase',
+      'Ready',
+      'Age',
+    ]);
+  });
+
+  const consistent = 'because fleet must be consistent throughout the application';
+  const refused: [string, (application: Application & { spec: any }) => void, string, string?][] = [
+    ['no source', ({ spec }) => (spec.source = {}), 'exactly one of gitRepository'],
+    [
+      'two sources',
+      ({ spec }) => (spec.source.ociRepository = { url: 'oci://a', interval: '1m' }),
+      'exactly one of gitRepository',
+    ],
+    ['no policies', ({ spec }) => (spec.syncPolicies = []), 'spec.syncPolicies'],
+    ['a policy that does nothing', ({ spec }) => delete spec.syncPolicies[1].kustomization, 'exactly one of'],
+    [
+      'policies of one name',
+      ({ spec }) => {
+        spec.syncPolicies[0].name = 'a';
+        spec.syncPolicies[1].name = 'A';
+      },
+      'unique',
+      'spec.syncPolicies[1].name: Duplicate value: "a"',
+    ],
+    [
+      'a policy with another fleet than the Application',
+      ({ spec }) => {
+        spec.destination = { fleet: 'quickstart' };
+        spec.syncPolicies[1].destination.fleet = 'other';
+      },
+      `must be same as application.spec.destination.fleet:quickstart, ${consistent}`,
+      `spec.syncPolicies[1].destination.fleet: Invalid value: "other": must be same as application.spec.destination.fleet:quickstart, ${consistent}`,
+    ],
+    [
+      'policies with two fleets',
+      ({ spec }) => (spec.syncPolicies[1].destination.fleet = 'other'),
+      `must be same as firstPolicyFleet:quickstart, ${consistent}`,
+      `spec.syncPolicies[1].destination.fleet: Invalid value: "other": must be same as firstPolicyFleet:quickstart, ${consistent}`,
+    ],
+    [
+      'a fleet in some policies',
+      ({ spec }) => delete spec.syncPolicies[0].destination,
+      'must be set when application.spec.destination.fleet is not set',
+      'spec.syncPolicies.destination.fleet: Required value: must be set when application.spec.destination.fleet is not set',
+    ],
+    [
+      'a StatefulSet',
+      (application) => (rolloutOf(application).workload.kind = 'StatefulSet'),
+      'must be Deployment or DaemonSet',
+      'spec.syncPolicies[0].rollout.workload.kind: Unsupported value: "StatefulSet": supported values: "Deployment", "DaemonSet"',
+    ],
+    [
+      'nginx without a host',
+      (application) => (rolloutOf(application).trafficRoutingProvider = 'nginx'),
+      'nginx needs rolloutPolicy.trafficRouting.host',
+      'expected application.syncPolicies.Rollout.RolloutPolicy.TrafficRouting.Host in index 0',
+    ],
+    [
+      'an unknown provider',
+      (application) => (rolloutOf(application).trafficRoutingProvider = 'isto' as never),
+      'trafficRoutingProvider',
+    ],
+    [
+      'two strategies',
+      (application) =>
+        (rolloutOf(application).rolloutPolicy.trafficRouting.canaryStrategy = { stepWeight: 10 }),
+      'exactly one of canaryStrategy and analysisTimes',
+    ],
+    [
+      'no strategy',
+      (application) => delete rolloutOf(application).rolloutPolicy.trafficRouting.analysisTimes,
+      'exactly one of canaryStrategy and analysisTimes',
+    ],
+    [
+      'two ways to step',
+      (application) => {
+        const { trafficRouting } = rolloutOf(application).rolloutPolicy;
+        delete trafficRouting.analysisTimes;
+        trafficRouting.canaryStrategy = { stepWeight: 10, stepWeights: [1, 2] };
+      },
+      'exactly one of stepWeight and stepWeights',
+    ],
+    [
+      'no routing',
+      (application) => delete (rolloutOf(application).rolloutPolicy as any).trafficRouting,
+      'trafficRouting',
+    ],
+    [
+      'no analysis',
+      (application) => delete (rolloutOf(application).rolloutPolicy as any).trafficAnalysis,
+      'trafficAnalysis',
+    ],
+    [
+      'a range upside down',
+      (application) =>
+        (rolloutOf(application).rolloutPolicy.trafficAnalysis.metrics![0]!.thresholdRange = {
+          min: 2,
+          max: 1,
+        }),
+      'min must not exceed max',
+    ],
+    [
+      'commands twice',
+      (application) => (rolloutOf(application).rolloutPolicy.trafficAnalysis.webhooks!.commands = ['a']),
+      'command and commands are the same',
+    ],
+    ['an address of scp', ({ spec }) => (spec.source.gitRepository.url = 'git@host:path'), 'url'],
+  ];
+
+  test.each(refused)(
+    'is refused with %s, by the server and by the program',
+    async (_title, change, text, ours) => {
+      const application = changed(change);
+
+      const { status, body } = await send('POST', applications, application);
+      expect(status).toBe(422);
+      expect(body.message).toContain(text);
+
+      const messages = validateApplication(application).map(fieldErrorMessage);
+      expect(messages.length).toBeGreaterThan(0);
+      if (ours !== undefined) expect(messages.join('\n')).toContain(ours);
+    },
+  );
+
+  const accepted: [string, (application: Application & { spec: any }) => void][] = [
+    ['kinds in any case', (application) => (rolloutOf(application).workload.kind = 'deployment')],
+    [
+      'the alias of command',
+      (application) => {
+        const { trafficAnalysis } = rolloutOf(application).rolloutPolicy;
+        trafficAnalysis.webhooks = { commands: ['hey http://a'] };
+      },
+    ],
+    [
+      'no fleet at all: the host cluster',
+      ({ spec }) => spec.syncPolicies.forEach((policy: any) => delete policy.destination),
+    ],
+    [
+      'the fleet of the Application',
+      ({ spec }) => {
+        spec.destination = { fleet: 'quickstart' };
+        delete spec.syncPolicies[1].destination;
+      },
+    ],
+  ];
+
+  test.each(accepted)('is accepted with %s', async (title, change) => {
+    const application = changed(change, title.toLowerCase().replaceAll(/[^a-z]+/g, '-'));
+
+    const { status, body } = await send('POST', `${applications}?fieldValidation=Strict`, application);
+
+    expect(body.message).toBeUndefined();
+    expect(status).toBe(201);
+    expect(validateApplication(application)).toEqual([]);
+  });
+
+  test('names its policies by their place, and another one cannot take such a name', () => {
+    const application = changed(({ spec }) => (spec.syncPolicies[1].name = 'Changed-0'));
+
+    expect(policyName('changed', application.spec, 0)).toBe('changed-0');
+    expect(validateApplication(application).map(fieldErrorMessage)).toEqual([
+      'spec.syncPolicies[1].name: Duplicate value: "changed-0"',
+    ]);
+    expect(fleetOf(application.spec)).toBe('quickstart');
+  });
+
+  test('keeps a status with both spellings and the zeros of the Canary', async () => {
+    const path = `${applications}/blue-green-demo`;
+    const canary = {
+      phase: 'Initialized',
+      canaryWeight: 0,
+      failedChecks: 0,
+      iterations: 0,
+      trackedConfigs: {},
+    };
+    const rolloutStatus = {
+      backupNameInCluster: 'backend',
+      backupStatusInCluster: canary,
+      clusterName: 'kurator-member1',
+      rolloutNameInCluster: 'backend',
+      rolloutStatusInCluster: canary,
+    };
+    const status = { sourceStatus: {}, syncStatus: [{ name: 'a', rolloutStatus }] };
+
+    await send('PATCH', `${path}/status`, { status }, 'application/merge-patch+json');
+    const { body } = await send('GET', path);
+
+    expect(body).toMatchObject({ status });
+  });
+});
+
+describe('the other kinds', () => {
+  const clusters = '/apis/cluster.kurator.dev/v1alpha1/namespaces/default/attachedclusters';
+  const fleets = '/apis/fleet.kurator.dev/v1alpha1/namespaces/default/fleets';
+
+  test('the manifests of the walkthrough are accepted as they are', async () => {
+    const text = (file: string) =>
+      readFileSync(new URL(`../../examples/fleet/${file}`, import.meta.url), 'utf8');
+    const documents = (file: string) =>
+      parseAllDocuments(text(file)).map((document) => document.toJS() as JsonObject);
+
+    for (const cluster of documents('attachedclusters.yaml')) {
+      const { body } = await send('POST', `${clusters}?fieldValidation=Strict`, cluster);
+      expect(body.spec).toEqual(cluster['spec']);
+    }
+    for (const fleet of documents('fleet.yaml')) {
+      const { body } = await send('POST', `${fleets}?fieldValidation=Strict`, fleet);
+      expect(body.spec).toEqual(fleet['spec']);
+    }
+  });
+
+  test('an AttachedCluster needs a Secret, whose key is "value" unless it is named', async () => {
+    const object = (name: string, kubeconfig: unknown): object => ({
+      apiVersion: 'cluster.kurator.dev/v1alpha1',
+      kind: 'AttachedCluster',
+      metadata: { name },
+      spec: { kubeconfig },
+    });
+
+    const { body } = await send('POST', clusters, object('a', { name: 'a' }));
+    expect(body.spec).toEqual({ kubeconfig: { name: 'a', key: 'value' } });
+    expect((await send('POST', clusters, object('b', {}))).body.message).toContain(
+      'spec.kubeconfig.name: Required value',
+    );
+    expect((await send('POST', clusters, object('b', { name: 'a', key: 'A_B' }))).status).toBe(422);
+  });
+
+  test('a Fleet may name plugins that are not ours', async () => {
+    const plugin = {
+      metric: { thanos: { objectStoreConfig: { secretName: 'a' } }, prometheus: {} },
+      grafana: { extraArgs: { a: { b: 1 } } },
+      policy: {
+        kyverno: {
+          podSecurity: { standard: 'baseline', severity: 'high', validationFailureAction: 'Audit' },
+        },
+      },
+      backup: { storage: { location: { bucket: 'a', provider: 'b', endpoint: 'c' }, secretName: 'd' } },
+      distributedStorage: { storage: { dataDirHostPath: '/a', monitor: { count: 3 } } },
+      submariner: {
+        brokerCluster: 'a',
+        clusterCidrs: { a: '10.0.0.0/8' },
+        serviceCidrs: { a: '10.0.0.0/8' },
+      },
+      flagger: {
+        trafficRoutingProvider: 'istio',
+        extraArgs: { logLevel: 'debug' },
+        chart: { version: '1.x' },
+      },
+    };
+    const fleet = {
+      apiVersion: 'fleet.kurator.dev/v1alpha1',
+      kind: 'Fleet',
+      metadata: { name: 'all' },
+      spec: { plugin },
+    };
+
+    const { status, body } = await send('POST', `${fleets}?fieldValidation=Strict`, fleet);
+
+    expect(body.message).toBeUndefined();
+    expect(status).toBe(201);
+    expect(body.spec).toEqual({ plugin });
+  });
+});

@@ -1,0 +1,50 @@
+import type { GitRemote } from './git-transport.ts';
+import { SourceError, checkoutError } from './source-error.ts';
+
+/**
+ * Checks an address, and moves user info out of it: what is left may be shown, and be an argument.
+ * @throws SourceError `URLInvalid`, which does not show the address; GitOperationFailed for ssh
+ */
+export function parseRemote({ url, credentials, timeoutMs }: GitRemote): GitRemote {
+  const invalid = (why: string): SourceError =>
+    new SourceError('URLInvalid', `failed to parse url '${withoutUserInfo(url)}': ${why}`, 'stalled');
+  if (/[\x00-\x20\x7f]/.test(url)) throw invalid('it holds blanks or control characters'); // oxlint-disable-line no-control-regex
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    throw invalid('it is no URL');
+  }
+  if (parsed.protocol === 'ssh:') throw checkoutError('ssh is not supported yet: use https', 'stalled');
+  if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') throw invalid('want http:// or https://');
+  const username = decoded(parsed.username);
+  const password = decoded(parsed.password);
+  if (/[\r\n\0]/.test(username + password)) throw invalid('its user info holds control characters');
+  parsed.username = '';
+  parsed.password = '';
+  parsed.hash = '';
+  const isAnonymous = credentials.username === undefined && credentials.bearerToken === undefined;
+  return {
+    timeoutMs,
+    url: parsed.href,
+    credentials: username !== '' && isAnonymous ? { ...credentials, username, password } : credentials,
+  };
+}
+
+/** An address that may be shown. */
+export function withoutUserInfo(url: string): string {
+  const at = url.indexOf('://');
+  const start = at === -1 ? 0 : at + 3;
+  const slash = url.indexOf('/', start);
+  const authority = url.slice(start, slash === -1 ? url.length : slash);
+  const host = authority.slice(authority.lastIndexOf('@') + 1);
+  return (url.slice(0, start) + host + (slash === -1 ? '' : url.slice(slash))).slice(0, 500);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

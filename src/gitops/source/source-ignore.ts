@@ -1,0 +1,155 @@
+import type { FileTree } from './file-tree.ts';
+import { matchesGlob } from './glob.ts';
+import { checkoutError } from './source-error.ts';
+
+/** The file that a folder excludes its content with. */
+export const sourceIgnoreFile = '.sourceignore';
+
+/** Source: fluxcd/pkg/sourceignore. */
+const versionControl = ['.git/', '.gitignore', '.gitmodules', '.gitattributes'];
+const defaultExcludes = (
+  '*.jpg *.jpeg *.gif *.png *.wmv *.flv *.tar.gz *.zip ' +
+  '.github/ .circleci/ .travis.yml .gitlab-ci.yml appveyor.yml .drone.yml ' +
+  'cloudbuild.yaml codeship-services.yml codeship-steps.yml ' +
+  '**/.goreleaser.yml **/.sops.yaml **/.flux.yaml'
+).split(' ');
+
+const maxPatterns = 2000;
+/** Characters of a pattern. */
+const maxPatternLength = 512;
+/** Every pattern is tried on every path: about this many comparisons of two names, a few seconds. */
+const maxComparisons = 50_000_000;
+
+interface Pattern {
+  /** The folder that it is about; none at the root. */
+  readonly scope: readonly string[];
+  readonly includes: boolean;
+  readonly foldersOnly: boolean;
+  /** Globs of path components. One alone matches at any depth, several are anchored at the scope. */
+  readonly globs: readonly string[];
+}
+
+/** What of a repository goes into an artifact. */
+export interface Selection {
+  readonly files: readonly string[];
+  /** Those left empty included: they are entries of the artifact too. */
+  readonly folders: readonly string[];
+}
+
+/**
+ * Leaves out what is ignored, as Flux does: the default excludes hold only while there is no other pattern, and a
+ * pattern may include again what lies deep inside an excluded folder.
+ *
+ * @param files paths of regular files
+ * @param folders all folders
+ * @param ignoreFiles the tree's `.sourceignore` files, by path
+ * @param ignore `spec.ignore`
+ * @throws SourceError for patterns that take too much work
+ */
+export function selectFiles(
+  files: readonly string[],
+  folders: Iterable<string>,
+  ignoreFiles: FileTree,
+  ignore: string | undefined,
+): Selection {
+  const custom = [...ignoreFiles]
+    .map(([path, data]) => ({
+      scope: path.split('/').slice(0, -1),
+      text: Buffer.from(data).toString('utf8'),
+    }))
+    .sort((a, b) => compareScopes(a.scope, b.scope))
+    .flatMap(({ scope, text }) => parsePatterns(text.split('\n'), scope));
+  custom.push(...parsePatterns((ignore ?? '').split('\n'), []));
+  if (custom.length > maxPatterns) throw checkoutError(`more than ${maxPatterns} ignore patterns`);
+  const patterns = [
+    ...parsePatterns(versionControl, []),
+    ...(custom.length > 0 ? custom : parsePatterns(defaultExcludes, [])),
+  ].reverse();
+  const budget = { left: maxComparisons };
+  const isKept = (path: string, isFolder: boolean): boolean => {
+    const names = path.split('/');
+    return patterns.find((pattern) => matches(pattern, names, isFolder, budget))?.includes ?? true;
+  };
+  return {
+    files: files.filter((path) => isKept(path, false)),
+    folders: [...folders].filter((path) => isKept(path, true)),
+  };
+}
+
+/** A folder before what it holds: deeper files decide over higher ones. */
+function compareScopes(a: readonly string[], b: readonly string[]): number {
+  for (const [i, name] of a.entries()) {
+    const other = b[i];
+    if (other === undefined) return 1;
+    if (name !== other) return name < other ? -1 : 1;
+  }
+  return a.length - b.length;
+}
+
+function parsePatterns(lines: readonly string[], scope: readonly string[]): Pattern[] {
+  return lines
+    .map((line) => line.replace(/\r$/, ''))
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'))
+    .map((line) => parsePattern(line, scope));
+}
+
+function parsePattern(line: string, scope: readonly string[]): Pattern {
+  if (line.length > maxPatternLength)
+    throw checkoutError(`an ignore pattern is longer than ${maxPatternLength} characters`);
+  const includes = line.startsWith('!');
+  const text = includes ? line.slice(1) : line;
+  const trimmed = text.endsWith('\\ ') ? text : trimSpaces(text);
+  const foldersOnly = trimmed.endsWith('/');
+  const globs = (foldersOnly ? trimmed.slice(0, -1) : trimmed).split('/');
+  return { scope, includes, foldersOnly, globs };
+}
+
+function trimSpaces(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === ' ') end -= 1;
+  return text.slice(0, end);
+}
+
+interface Budget {
+  left: number;
+}
+
+function matchesName(glob: string, name: string, budget: Budget): boolean {
+  // With several stars every start is tried.
+  budget.left -= 1 + ((glob.length * name.length) >> 10);
+  if (budget.left < 0) throw checkoutError('the ignore patterns take too much work for so many files');
+  return matchesGlob(glob, name);
+}
+
+/** Whether a pattern is about a path: it names the path, or a folder above it. */
+function matches(pattern: Pattern, path: readonly string[], isFolder: boolean, budget: Budget): boolean {
+  const { scope, globs, foldersOnly } = pattern;
+  if (path.length <= scope.length || scope.some((name, i) => name !== path[i])) return false;
+  const names = path.slice(scope.length, foldersOnly && !isFolder ? -1 : undefined);
+  const [only] = globs;
+  if (globs.length === 1 && only !== undefined) return names.some((name) => matchesName(only, name, budget));
+  const anchored = globs.filter((glob) => glob !== '');
+  return anchored.length > 0 && matchesPrefix(anchored, names, budget);
+}
+
+/** Whether some first components of a path match all globs, where `**` stands for any number of components. */
+function matchesPrefix(globs: readonly string[], path: readonly string[], budget: Budget): boolean {
+  // The lengths of the path's beginnings that the globs so far can match, ascending.
+  let reached = [0];
+  for (const [i, glob] of globs.entries()) {
+    const [least = 0] = reached;
+    if (glob === '**') {
+      // At the end it stands for what is inside, not for the folder itself.
+      const first = i === globs.length - 1 ? least + 1 : least;
+      budget.left -= path.length;
+      reached = Array.from({ length: Math.max(0, path.length - first + 1) }, (_, more) => first + more);
+    } else {
+      reached = reached.flatMap((length) => {
+        const name = path[length];
+        return name !== undefined && matchesName(glob, name, budget) ? [length + 1] : [];
+      });
+    }
+    if (reached.length === 0) return false;
+  }
+  return true;
+}

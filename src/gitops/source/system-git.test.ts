@@ -1,0 +1,395 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { realClock } from '../../base/clock.ts';
+import type { FetchResponse } from '../../base/fetch.ts';
+import { gitServer } from '../../cli/git-server.ts';
+import { noCredentials, type Credentials } from './credentials.ts';
+import { defaultTreeLimits } from './file-tree.ts';
+import { type GitCommand, runGit } from './run-git.ts';
+import { systemGit } from './system-git.ts';
+
+const path = process.env['PATH'] ?? '';
+let folder: string;
+let work: string;
+let server: Server;
+let base: string;
+/** Takes requests away from the git server. */
+let intercept: (request: IncomingMessage, response: ServerResponse) => boolean = () => false;
+const commands: GitCommand[] = [];
+const repositories = new Map<string, string>();
+const never = new AbortController().signal;
+
+function git(args: readonly string[], input = ''): string {
+  const env = {
+    PATH: path,
+    HOME: folder,
+    GIT_AUTHOR_NAME: 'a',
+    GIT_AUTHOR_EMAIL: 'a@example.org',
+    GIT_COMMITTER_NAME: 'a',
+    GIT_COMMITTER_EMAIL: 'a@example.org',
+  };
+  return execFileSync('git', args, { cwd: work, env, input, stdio: ['pipe', 'pipe', 'pipe'] })
+    .toString()
+    .trim();
+}
+
+function write(name: string, text: string): void {
+  mkdirSync(dirname(join(work, name)), { recursive: true });
+  writeFileSync(join(work, name), text);
+}
+
+/** Commits what is in the work tree. */
+function commit(message = 'change'): string {
+  git(['add', '--all']);
+  git(['commit', '--quiet', '--allow-empty', '-m', message]);
+  return git(['rev-parse', 'HEAD']);
+}
+
+function blob(text: string): string {
+  return git(['hash-object', '-w', '--stdin'], text);
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'viridian-source-'));
+  work = join(folder, 'work');
+  mkdirSync(work);
+  mkdirSync(join(folder, 'scratch'));
+  git(['init', '-q', '-b', 'master']);
+  mkdirSync(join(folder, 'empty'));
+  execFileSync('git', ['init', '-q', '--bare', join(folder, 'empty')]);
+  repositories.set('app', join(work, '.git')).set('empty', join(folder, 'empty'));
+  const handler = gitServer(repositories);
+  server = createServer((request, response) => {
+    if (intercept(request, response)) return;
+    const headers = Object.fromEntries(Object.entries(request.headers).map(([k, v]) => [k, String(v)]));
+    const stop = new AbortController();
+    response.once('close', () => stop.abort());
+    const answer = async (): Promise<FetchResponse> =>
+      handler({
+        method: request.method ?? '',
+        url: request.url ?? '',
+        headers,
+        remoteAddress: '127.0.0.1',
+        signal: stop.signal,
+        body: () => request as AsyncIterable<Uint8Array>,
+      });
+    void answer().then(async (result) => {
+      response.writeHead(result.status, Object.fromEntries(result.headers));
+      for await (const chunk of result.body()) response.write(chunk);
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterEach(() => {
+  intercept = () => false;
+  // Then nothing is left behind, whatever happened.
+  expect(readdirSync(join(folder, 'scratch'))).toEqual([]);
+});
+
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+
+function transport(limits: Partial<typeof defaultTreeLimits> = {}) {
+  return systemGit({
+    clock: realClock(),
+    run: (command, signal) => {
+      commands.push(command);
+      return runGit(command, signal);
+    },
+    scratchFolder: join(folder, 'scratch'),
+    path,
+    limits: { ...defaultTreeLimits, ...limits },
+    listings: 2,
+  });
+}
+
+const remote = (name = 'app', credentials: Credentials = noCredentials) => ({
+  url: `${base}/${name}`,
+  credentials,
+  timeoutMs: 60_000,
+});
+
+async function fetchAt(ref: Parameters<ReturnType<typeof transport>['resolve']>[1], limits = {}) {
+  const source = transport(limits);
+  const resolved = await source.resolve(remote(), ref, never);
+  const { files } = await source.fetch(remote(), resolved, undefined, never);
+  return { resolved, files: new Map([...files].map(([name, data]) => [name, Buffer.from(data).toString()])) };
+}
+
+test('every kind of reference leads to its commit and is written as Flux writes it', async () => {
+  write('a.yaml', 'one\n');
+  write('deep/er/b.yaml', 'two\n');
+  const first = commit();
+  git(['tag', 'v1.0.0']);
+  git(['branch', 'feature/x']);
+  write('a.yaml', 'three\n');
+  const second = commit();
+  git(['tag', '-a', 'v1.1.0', '-m', 'annotated']);
+  git(['tag', 'v2.0.0-rc.1']);
+  const cases = [
+    [{}, `master@sha1:${second}`],
+    [{ branch: 'feature/x' }, `feature/x@sha1:${first}`],
+    [{ tag: 'v1.0.0' }, `v1.0.0@sha1:${first}`],
+    [{ tag: 'v1.1.0' }, `v1.1.0@sha1:${second}`],
+    [{ semver: '>=1.0.0 <2.0.0' }, `v1.1.0@sha1:${second}`],
+    [{ semver: '~1.0', tag: 'v1.1.0' }, `v1.1.0@sha1:${second}`],
+    [{ name: 'refs/tags/v1.1.0^{}' }, `refs/tags/v1.1.0^{}@sha1:${second}`],
+    [{ name: 'refs/heads/feature/x', branch: 'master' }, `refs/heads/feature/x@sha1:${first}`],
+    [{ commit: first }, `sha1:${first}`],
+    [{ commit: first, branch: 'master' }, `master@sha1:${first}`],
+  ] as const;
+  for (const [ref, revision] of cases) {
+    const { resolved, files } = await fetchAt(ref);
+    expect(resolved.revision).toBe(revision);
+    expect([...files]).toEqual([
+      ['a.yaml', resolved.commit === first ? 'one\n' : 'three\n'],
+      ['deep/er/b.yaml', 'two\n'],
+    ]);
+  }
+});
+
+test('it downloads one commit, not the history', async () => {
+  const source = transport();
+  commands.length = 0;
+  await source.fetch(remote(), await source.resolve(remote(), {}, never), undefined, never);
+  expect(commands.flatMap(({ args }) => args)).toContain('--depth=1');
+});
+
+test.each([
+  [
+    { branch: 'nothing' },
+    `unable to clone: couldn't find remote ref "refs/heads/nothing": git repository: 'BASE/app'`,
+  ],
+  [{ tag: 'nope' }, `unable to clone: couldn't find remote ref "refs/tags/nope": git repository: 'BASE/app'`],
+  [{ name: 'refs/pull/1/head' }, `unable to resolve ref 'refs/pull/1/head' to a specific commit`],
+  [{ semver: '>=9.0.0' }, 'no match found for semver: >=9.0.0'],
+  [{ semver: 'not a range' }, 'semver parse error: improper constraint: not a range'],
+  [{ branch: '--upload-pack=evil' }, undefined],
+  [{ branch: '../../config' }, `'refs/heads/../../config' is not the name of a git reference`],
+  [{ branch: 'a*' }, `'refs/heads/a*' is not the name of a git reference`],
+])('a reference that is not there says so: %j', async (ref, message) => {
+  const failed = transport().resolve(remote(), ref, never);
+  await expect(failed).rejects.toMatchObject({
+    reason: 'GitOperationFailed',
+    ...(message === undefined
+      ? {}
+      : { message: `failed to checkout and determine revision: ${message.replace('BASE', base)}` }),
+  });
+});
+
+test('a commit that the remote does not have', async () => {
+  const wanted = { commit: '0123456789012345678901234567890123456789', revision: '', fullName: undefined };
+  await expect(transport().fetch(remote(), wanted, undefined, never)).rejects.toThrow(
+    "unable to resolve commit object for '0123456789012345678901234567890123456789'",
+  );
+});
+
+test('an empty repository, a missing one, and nobody there', async () => {
+  await expect(transport().resolve(remote('empty'), {}, never)).rejects.toMatchObject({
+    reason: 'EmptyGitRepository',
+    message: 'git repository is empty',
+  });
+  await expect(transport().resolve(remote('missing'), {}, never)).rejects.toThrow(
+    `unable to clone: repository not found: git repository: '${base}/missing'`,
+  );
+  const nobody = { url: 'http://127.0.0.1:1/app', credentials: noCredentials, timeoutMs: 60_000 };
+  await expect(transport().resolve(nobody, {}, never)).rejects.toThrow(
+    /^failed to checkout and determine revision: unable to list remote for 'http:\/\/127\.0\.0\.1:1\/app': .*Failed to connect/,
+  );
+});
+
+test('a server of the old protocol gives only what references lead to: then that is searched', async () => {
+  intercept = (request) => {
+    delete request.headers['git-protocol'];
+    return false;
+  };
+  const old = git(['rev-list', '--max-parents=0', 'HEAD']);
+  for (const ref of [{ commit: old }, { commit: old, branch: 'master' }, { tag: 'v1.1.0' }]) {
+    const { files } = await fetchAt(ref);
+    expect(files.get('a.yaml')).toBe('tag' in ref ? 'three\n' : 'one\n');
+  }
+});
+
+test('credentials reach the server, but no argument and no error', async () => {
+  const seen: (string | undefined)[] = [];
+  intercept = (request, response) => {
+    seen.push(request.headers.authorization);
+    const isKnown = request.headers.authorization === `Basic ${btoa('kate:hunter-2')}`;
+    // A server that says back what it got.
+    if (!isKnown) response.writeHead(401, { 'www-authenticate': 'Basic realm="hunter-3"' }).end('hunter-3');
+    return !isKnown;
+  };
+  commands.length = 0;
+  const right = remote('app', { username: 'kate', password: 'hunter-2' });
+  const source = transport();
+  await source.fetch(right, await source.resolve(right, {}, never), undefined, never);
+  expect(seen).not.toContain(undefined);
+
+  const inUrl = {
+    url: base.replace('//', '//kate:hunter-2@') + '/app',
+    credentials: noCredentials,
+    timeoutMs: 60_000,
+  };
+  await source.resolve(inUrl, {}, never);
+
+  for (const wrong of [
+    remote('app', { username: 'kate', password: 'hunter-3' }),
+    remote('app', { bearerToken: 'hunter-3' }),
+    { url: base.replace('//', '//kate:hunter-3@') + '/app', credentials: noCredentials, timeoutMs: 60_000 },
+    remote(),
+  ]) {
+    const failed = await source.resolve(wrong, {}, never).catch((error: unknown) => String(error));
+    expect(failed).toContain(`unable to list remote for '${base}/app': authentication required`);
+    expect(failed).not.toContain('hunter');
+  }
+  expect(JSON.stringify(commands.map(({ args }) => args))).not.toMatch(/hunter|Basic|Bearer/);
+});
+
+test('redirects are not followed: credentials stay with whom they are for', async () => {
+  let followed = 0;
+  intercept = (request, response) => {
+    if (request.url?.startsWith('/elsewhere') === true) followed += 1;
+    if (request.url?.startsWith('/app') !== true) return false;
+    response.writeHead(302, { location: `${base}/elsewhere${request.url.slice(4)}` }).end();
+    return true;
+  };
+  await expect(transport().resolve(remote(), {}, never)).rejects.toThrow('unable to list remote');
+  expect(followed).toBe(0);
+});
+
+test.each([
+  ['ext::sh -c touch% /tmp/pwned', 'URLInvalid'],
+  ['file:///etc', 'URLInvalid'],
+  ['git://example.org/x', 'URLInvalid'],
+  ['--upload-pack=evil', 'URLInvalid'],
+  ['ssh://git@example.org/x', 'GitOperationFailed'],
+])('it reaches nothing by %s', async (url, reason) => {
+  commands.length = 0;
+  await expect(
+    transport().resolve({ url, credentials: noCredentials, timeoutMs: 60_000 }, {}, never),
+  ).rejects.toMatchObject({
+    reason,
+    next: 'stalled',
+  });
+  expect(commands).toEqual([]);
+});
+
+test('links are left out and never followed; a submodule is an empty folder', async () => {
+  git(['checkout', '-q', '-b', 'links']);
+  symlinkSync('/etc/passwd', join(work, 'link.yaml'));
+  symlinkSync('/etc', join(work, 'folder'));
+  git(['update-index', '--add', '--cacheinfo', `160000,${git(['rev-parse', 'HEAD'])},module`]);
+  git(['add', 'link.yaml', 'folder']);
+  git(['commit', '-q', '-m', 'links']);
+  const source = transport();
+  const resolved = await source.resolve(remote(), { branch: 'links' }, never);
+  const { files, folders } = await source.fetch(remote(), resolved, undefined, never);
+  expect([...files.keys()]).toEqual(['a.yaml', 'deep/er/b.yaml']);
+  expect([...folders].sort()).toEqual(['deep', 'deep/er', 'module']);
+});
+
+test.each(['..', '.git', '.GIT', '.', 'a/../../b'])('a tree with %j in it is refused', async (name) => {
+  const id = blob('hostile\n');
+  const entry = Buffer.concat([Buffer.from(`100644 ${name}\0`), Buffer.from(id, 'hex')]);
+  const tree = execFileSync('git', ['hash-object', '-t', 'tree', '--literally', '-w', '--stdin'], {
+    cwd: work,
+    input: entry,
+  })
+    .toString()
+    .trim();
+  git(['update-ref', 'refs/heads/hostile', git(['commit-tree', tree, '-m', 'hostile'])]);
+  await expect(fetchAt({ branch: 'hostile' })).rejects.toThrow('invalid path');
+});
+
+test('a repository above the limits is an error, not memory', async () => {
+  await expect(fetchAt({}, { entries: 1 })).rejects.toThrow('more than 1 files');
+  await expect(fetchAt({}, { fileBytes: 3 })).rejects.toThrow('"a.yaml" has 6 bytes, more than 3');
+  await expect(fetchAt({}, { totalBytes: 7 })).rejects.toThrow('all files have 10 bytes together');
+  await expect(fetchAt({}, { pathBytes: 8 })).rejects.toThrow('a path is longer than 8 bytes');
+  await expect(fetchAt({}, { downloadBytes: 10 })).rejects.toThrow('the commit is larger than 10 bytes');
+});
+
+test('a few objects can be a tree without end: it is given up', async () => {
+  let tree = git(['mktree'], `100644 blob ${blob('x')}\tfile\n`);
+  const names = Array.from({ length: 10 }, (_, i) => `d${i}`);
+  for (let depth = 0; depth < 10; depth += 1) {
+    tree = git(['mktree'], names.map((name) => `040000 tree ${tree}\t${name}\n`).join(''));
+  }
+  git(['update-ref', 'refs/heads/bomb', git(['commit-tree', tree, '-m', 'bomb'])]);
+  await expect(fetchAt({ branch: 'bomb' }, { entries: 5000 })).rejects.toThrow('the repository is too large');
+});
+
+test('what is ignored does not count: a huge picture is never read', async () => {
+  git(['checkout', '-q', '-b', 'pictures', 'master']);
+  write('big.png', 'x'.repeat(1000));
+  commit();
+  const { files } = await fetchAt({ branch: 'pictures' }, { fileBytes: 100 });
+  expect(files.has('big.png')).toBe(false);
+  git(['checkout', '-q', 'master']);
+});
+
+test('a commit is fetched although its branch was pushed over meanwhile', async () => {
+  const source = transport();
+  git(['checkout', '-q', '-b', 'moving', 'master']);
+  write('a.yaml', 'before\n');
+  commit();
+  const resolved = await source.resolve(remote(), { branch: 'moving' }, never);
+  write('a.yaml', 'after\n');
+  git(['add', '--all']);
+  git(['commit', '-q', '--amend', '-m', 'forced']);
+  const { files } = await source.fetch(remote(), resolved, undefined, never);
+  expect(Buffer.from(files.get('a.yaml') ?? []).toString()).toBe('before\n');
+  const moved = await fetchAt({ branch: 'moving' });
+  expect(moved.resolved.commit).not.toBe(resolved.commit);
+  expect(moved.files.get('a.yaml')).toBe('after\n');
+  git(['checkout', '-q', 'master']);
+});
+
+test('a server that does not answer is given up after the timeout, which starts with its turn', async () => {
+  let asked = 0;
+  intercept = () => {
+    asked += 1;
+    return asked <= 2;
+  };
+  const source = transport();
+  const silent = [0, 1].map(() => source.resolve({ ...remote(), timeoutMs: 300 }, {}, never));
+  const third = source.resolve({ ...remote(), timeoutMs: 10_000 }, {}, never);
+  const results = await Promise.allSettled([...silent, third]);
+  expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
+  await expect(silent[0]).rejects.toThrow(
+    `failed to checkout and determine revision: unable to list remote for '${base}/app': not done within 300ms`,
+  );
+});
+
+test('an aborted operation ends its processes at once, waiting ones included', async () => {
+  const stop = new AbortController();
+  let asked = 0;
+  const silence = new Promise<void>((resolve) => {
+    intercept = () => {
+      asked += 1;
+      if (asked === 2) resolve();
+      return true;
+    };
+  });
+  const source = transport();
+  const pending = Array.from({ length: 5 }, () => source.resolve(remote(), {}, stop.signal));
+  const settled = Promise.allSettled(pending);
+  await silence;
+  // Two at once, no more.
+  expect(asked).toBe(2);
+  stop.abort();
+  expect((await settled).map(({ status }) => status)).toEqual(Array(5).fill('rejected'));
+  intercept = () => false;
+  await expect(source.resolve(remote(), {}, never)).resolves.toMatchObject({ revision: /^master@sha1:/ });
+});
