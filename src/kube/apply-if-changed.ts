@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../base/errors.ts';
-import { isObject, jsonEqual, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
+import { isObject, jsonEqual, own, withoutUndefined, type Json, type JsonObject } from '../machinery/json.ts';
 import {
   fieldElement,
   keyElement,
@@ -180,20 +180,6 @@ function couldBe(value: Json, { key }: OwnedItem): boolean {
 
 function onlyOne<T>(found: readonly T[]): T | undefined {
   return found.length === 1 ? found[0] : undefined;
-}
-
-/** As it goes over the wire: JSON has no undefined. */
-function withoutUndefined(object: JsonObject): JsonObject {
-  const copy: JsonObject = {};
-  for (const [name, value] of Object.entries<Json | undefined>(object)) {
-    if (value !== undefined) setOwn(copy, name, plain(value));
-  }
-  return copy;
-}
-
-function plain(value: Json | undefined): Json {
-  if (Array.isArray(value)) return value.map(plain);
-  return isObject(value) ? withoutUndefined(value) : (value ?? null);
 }
 
 /**

@@ -48,3 +48,17 @@ export function jsonClone<T>(value: T): T {
   for (const key of Object.keys(value)) setOwn(copy, key, jsonClone(value[key] as Json));
   return copy as T;
 }
+
+/** As it goes over the wire: JSON has no undefined. */
+export function withoutUndefined(object: JsonObject): JsonObject {
+  const copy: JsonObject = {};
+  for (const [name, value] of Object.entries<Json | undefined>(object)) {
+    if (value !== undefined) setOwn(copy, name, plain(value));
+  }
+  return copy;
+}
+
+function plain(value: Json | undefined): Json {
+  if (Array.isArray(value)) return value.map(plain);
+  return isObject(value) ? withoutUndefined(value) : (value ?? null);
+}

@@ -81,7 +81,7 @@ export function rolloutCluster(options: RolloutClusterOptions): RolloutCluster {
     deployments: cached(kind('apps', 'v1', 'deployments', 'Deployment')),
     daemonSets: cached(kind('apps', 'v1', 'daemonsets', 'DaemonSet')),
     services: cached(kind('', 'v1', 'services', 'Service')),
-    endpointSlices: cached(kind('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice'), {
+    endpointSlices: cached<Unstructured>(kind('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice'), {
       project: withoutManagedFields,
       indexes: { [byService]: serviceOfSlice },
     }),

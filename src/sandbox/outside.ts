@@ -1,5 +1,6 @@
 import { type Fetch, FetchError, jsonResponse, type Upgrade } from '../base/fetch.ts';
 import { hostAndPort, readBody, type Server } from '../base/network.ts';
+import { serviceAddress } from './apiserver/bootstrap-objects.ts';
 import { inProcessServer } from './apiserver/cluster.ts';
 import type { EventLoopLag } from './event-loop-lag.ts';
 import { localReply } from './mesh/responses.ts';
@@ -80,20 +81,23 @@ export function outsideOf({ network, api, servers }: Omit<OutsideOptions, 'lag'>
 } {
   const toApi = withTokenOnly(api);
   const machine = network.host(machineAddress);
-  const isApi = (url: string): boolean =>
-    /^kubernetes(\.default(\.svc(\.cluster\.local)?)?)?$/.test(hostAndPort(url).host);
+  // By name, or by the address that is in the environment of every container.
+  const isApi = (url: string): boolean => {
+    const { host } = hostAndPort(url);
+    return host === serviceAddress || /^kubernetes(\.default(\.svc(\.cluster\.local)?)?)?$/.test(host);
+  };
   const check = (url: string): void => {
     const { host } = hostAndPort(url);
     if (!servers.has(host)) throw new FetchError('Unreachable', `no such host outside the cluster: ${host}`);
   };
   return {
     fetch: async (url, init) => {
-      if (isApi(url)) return toApi.fetch(url, init);
+      if (isApi(url)) return toApi.fetch(inProcessServer + hostAndPort(url).path, init);
       check(url);
       return machine.fetch(url, init);
     },
     upgrade: async (url, init) => {
-      if (isApi(url)) return toApi.upgrade(url, init);
+      if (isApi(url)) return toApi.upgrade(inProcessServer + hostAndPort(url).path, init);
       check(url);
       return machine.upgrade(url, init);
     },

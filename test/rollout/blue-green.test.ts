@@ -11,6 +11,7 @@ test('blue/green: bootstrap, three iterations, promotion', async () => {
     ]);
     expect(world.rows).toEqual(['Initializing 0/0/0', 'Initialized 0/0/0']);
     world.load();
+    world.loadCanary();
     await world.clock.sleep(2000);
     expect(await world.serves()).toEqual(['6.5.3']);
     world.clear();

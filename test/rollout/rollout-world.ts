@@ -65,7 +65,7 @@ export class RolloutWorld {
     const world = new RolloutWorld();
     const work = async (): Promise<void> => {
       const images = podinfoImages();
-      const entry = { program: agent({ version: 'test' }), entrypoint: ['viridian', 'agent'] };
+      const entry = { program: agent({ version: 'test' }), entrypoint: ['viridian-agent'] };
       const sandbox = await startSandbox({
         clock: world.clock,
         random: seededRandom(options.seed),
@@ -132,6 +132,19 @@ export class RolloutWorld {
     void clock.every(100, () => void call(), this.#stop.signal);
   }
 
+  /** Ten requests a second to the canary alone, as a load tester makes them, until the end. */
+  loadCanary(): void {
+    const network = this.cluster.network.host('172.18.0.1');
+    const call = async (): Promise<void> => {
+      try {
+        await (await network.fetch('http://podinfo-canary.test:9898/version')).text();
+      } catch {
+        // There is no canary now.
+      }
+    };
+    void this.clock.every(100, () => void call(), this.#stop.signal);
+  }
+
   /** What users get in the next second, sorted. */
   async serves(): Promise<readonly string[]> {
     this.answers.clear();
@@ -171,7 +184,22 @@ export class RolloutWorld {
       if (await holds()) return;
       await this.clock.sleep(100);
     }
-    throw new Error(`waited ${minutes} minutes for ${what}; events: ${this.events.slice(-5).join(' | ')}`);
+    const log = (await this.agentLog()).slice(-10).join('\n');
+    const events = this.events.slice(-5).join(' | ');
+    throw new Error(`waited ${minutes} minutes for ${what}; events: ${events}; the agent says:\n${log}`);
+  }
+
+  /** Lines of the agent's log. */
+  async agentLog(): Promise<readonly string[]> {
+    const { client } = this.cluster;
+    const labelSelector = 'app.kubernetes.io/name=viridian-agent';
+    const { items } = await client.resource(kinds.pods).list({ namespace: 'istio-system', labelSelector });
+    const lines: string[] = [];
+    for (const { metadata } of items) {
+      const pod = { namespace: metadata.namespace, name: metadata.name ?? '' };
+      lines.push(...(await Array.fromAsync(client.logs(pod))));
+    }
+    return lines;
   }
 
   /** Gives the target another image tag, and flags. */

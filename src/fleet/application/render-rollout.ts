@@ -1,6 +1,5 @@
 import type { Rollout } from '../../api/application.ts';
-import { flaggerApiVersion } from '../../api/flagger.ts';
-import { withoutUndefined } from '../../machinery/json.ts';
+import { type JsonObject, withoutUndefined } from '../../machinery/json.ts';
 import type { Unstructured } from '../../machinery/object.ts';
 
 /** Where a rollout is rendered for: one policy of an Application, on one member. */
@@ -18,6 +17,7 @@ export interface RolloutPlace {
 /** What says on a member that an object belongs to a rollout. */
 export const rolloutAnnotation = 'kurator.dev/rollout';
 
+const flaggerApiVersion = 'flagger.app/v1beta1';
 const builtinMetrics = new Set(['request-success-rate', 'request-duration']);
 const providerNamespaces: Readonly<Record<string, string>> = {
   istio: 'istio-system',
@@ -53,7 +53,7 @@ export function renderCanary(
   const { trafficRouting: routing } = policy;
   const isIstio = provider === 'istio';
   const timeout = routing.timeoutSeconds ?? 0;
-  return withoutUndefined({
+  return objectOf({
     apiVersion: flaggerApiVersion,
     kind: 'Canary',
     metadata: metadataOf(workload.name, rollout, place),
@@ -84,7 +84,7 @@ export function renderCanary(
       },
       analysis: renderAnalysis(rollout, place),
     },
-  }) as Unstructured;
+  });
 }
 
 function renderAnalysis(rollout: Rollout, place: RolloutPlace): object {
@@ -144,6 +144,11 @@ function metadataOf(name: string, rollout: Rollout, { labels, policyName }: Roll
   };
 }
 
+/** Optional fields that are not given are left out. */
+function objectOf(object: object): Unstructured {
+  return withoutUndefined(object as JsonObject) as unknown as Unstructured;
+}
+
 /** Templates of the metrics that bring their own. */
 export function renderMetricTemplates(rollout: Rollout, place: RolloutPlace): readonly Unstructured[] {
   const { metrics = [] } = rollout.rolloutPolicy.trafficAnalysis;
@@ -151,12 +156,12 @@ export function renderMetricTemplates(rollout: Rollout, place: RolloutPlace): re
     customMetric === undefined
       ? []
       : [
-          withoutUndefined({
+          objectOf({
             apiVersion: flaggerApiVersion,
             kind: 'MetricTemplate',
             metadata: metadataOf(name, rollout, place),
             spec: customMetric,
-          }) as Unstructured,
+          }),
         ],
   );
 }
@@ -165,54 +170,37 @@ export function renderMetricTemplates(rollout: Rollout, place: RolloutPlace): re
 export function renderTestLoader(rollout: Rollout, place: RolloutPlace): readonly Unstructured[] {
   const name = testLoaderName(rollout);
   const app = { app: name };
-  const metadata = (): object => ({
-    ...metadataOf(name, rollout, place),
-    labels: { ...place.labels, ...app },
-  });
+  const metadata = { ...metadataOf(name, rollout, place), labels: { ...place.labels, ...app } };
+  const podAnnotations = {
+    'prometheus.io/scrape': 'true',
+    'prometheus.io/port': '8080',
+    'openservicemesh.io/inbound-port-exclusion-list': '80, 8080',
+  };
+  const template = {
+    metadata: { labels: app, annotations: podAnnotations },
+    spec: testLoaderPod(place.image),
+  };
+  const ports = [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 'http' }];
   return [
-    {
+    objectOf({
       apiVersion: 'apps/v1',
       kind: 'Deployment',
-      metadata: metadata(),
-      spec: {
-        selector: { matchLabels: app },
-        template: {
-          metadata: {
-            labels: app,
-            annotations: {
-              'prometheus.io/scrape': 'true',
-              'prometheus.io/port': '8080',
-              'openservicemesh.io/inbound-port-exclusion-list': '80, 8080',
-            },
-          },
-          spec: testLoaderPod(place.image),
-        },
-      },
-    },
-    {
+      metadata,
+      spec: { selector: { matchLabels: app }, template },
+    }),
+    objectOf({
       apiVersion: 'v1',
       kind: 'Service',
-      metadata: metadata(),
-      spec: {
-        type: 'ClusterIP',
-        selector: app,
-        ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 'http' }],
-      },
-    },
-  ] as unknown as readonly Unstructured[];
+      metadata,
+      spec: { type: 'ClusterIP', selector: app, ports },
+    }),
+  ];
 }
 
 function testLoaderPod(image: string): object {
   const probe = {
     exec: {
-      command: [
-        'wget',
-        '--quiet',
-        '--tries=1',
-        '--timeout=4',
-        '--spider',
-        'http://localhost:8080/healthz',
-      ],
+      command: ['wget', '--quiet', '--tries=1', '--timeout=4', '--spider', 'http://localhost:8080/healthz'],
     },
     timeoutSeconds: 5,
   };

@@ -52,11 +52,15 @@ test('the digest is of the compressed bytes, the same for equal files in any ord
   expect(Buffer.from(gunzipSync(packed.bytes))).toEqual(packTar(files, foldersOf(files.keys())));
 });
 
-test('the tar is the one that Go makes of the same files', () => {
+test('tar and artifact are those that Go makes of the same files', () => {
   const files = filesBelow(podinfo);
   // From Go's archive/tar over the same folder, walked and stripped as source-controller does it.
   const expected = '62a0cadbf9882b0edf98ac16df1028c1af2c4a9e2fabd01c61f9b1e55191d74c';
   expect(sha256(packTar(files, foldersOf(files.keys())))).toBe(expected);
+  expect(packArtifact(files, foldersOf(files.keys()))).toMatchObject({
+    digest: 'sha256:fcb8a93fcf12f95e3ab7fd81959c49a0d2ffa3297f6cc67bdcc499a6e9da5b65',
+    size: 4276,
+  });
 });
 
 test('tar reads it: no owners, no times, one mode for files and one for folders', () => {

@@ -4,6 +4,7 @@ import { errorMessage } from '../../base/errors.ts';
 import { jsonLog, type Log } from '../../base/log.ts';
 import type { Program, ProgramContext } from '../../base/program.ts';
 import { type ConnectionConfig, inClusterConnection } from '../../kube/connection.ts';
+import { ensureCustomResourceDefinitions } from '../../kube/custom-resource-definitions.ts';
 import { discover } from '../../kube/discovery.ts';
 import { EventRecorder, eventKind } from '../../kube/event-recorder.ts';
 import type { KubeEvent } from '../../kube/event-correlator.ts';
@@ -11,12 +12,12 @@ import { LeaderElection, type Lease, leaseKind } from '../../kube/leader-electio
 import type { Metrics } from '../../kube/metrics.ts';
 import { prometheusMetrics } from '../../kube/prometheus-metrics.ts';
 import { createClient, type RestClient } from '../../kube/rest-client.ts';
+import { rolloutDefinitions } from '../../api/custom-resource-definitions.ts';
 import { agentFieldManager, rolloutCluster } from '../cluster.ts';
 import { RolloutMetrics } from '../engine/rollout-metrics.ts';
 import { type AgentOptions, agentUsage, parseAgentFlags } from './agent-flags.ts';
 import { agentServer } from './agent-server.ts';
 import { assembleEngine } from './assemble-engine.ts';
-import { ensureDefinitions } from './definitions.ts';
 
 /** A way to the API server. */
 export interface ApiConnection {
@@ -119,7 +120,11 @@ class Agent {
       userAgent: `viridian-agent/${environment.version}`,
       fieldManager: agentFieldManager,
     });
-    await untilItAnswers(this.#parts, () => ensureDefinitions(client, signal));
+    const { clock, random } = seams;
+    const definitions = Object.values(rolloutDefinitions);
+    await untilItAnswers(this.#parts, () =>
+      ensureCustomResourceDefinitions({ client, clock, random, log, definitions, signal }),
+    );
     if (signal.aborted) return;
     if (!options.enableLeaderElection) return this.#lead(client, signal);
     // A candidate is ready: it can take over.

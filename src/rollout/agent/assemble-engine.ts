@@ -34,6 +34,7 @@ export interface EngineParts {
 export function assembleEngine(parts: EngineParts): { run(signal: AbortSignal): Promise<void> } {
   const { cluster, options, rolloutMetrics, ...seams } = parts;
   const { slackUrl, slackChannel, slackUser, slackToken } = options;
+  const { random } = seams;
   const hooks = webhooks({
     ...seams,
     cluster,
@@ -49,9 +50,9 @@ export function assembleEngine(parts: EngineParts): { run(signal: AbortSignal): 
     cluster,
     hooks,
     rolloutMetrics,
-    targets: targets(cluster, options),
+    targets: targets(cluster, { ...options, random }),
     services: services(cluster, options),
-    routers: routers(cluster, options),
+    routers: routers(cluster, { random }),
     checks: prometheusChecks({
       ...seams,
       cluster,

@@ -65,7 +65,7 @@ async function route(
 
 async function scale({ canary, decided, parts: { target, router }, signal }: Act): Promise<void> {
   if (decided.scale === undefined) return;
-  if (decided.scale === 'to-zero') guardScaleDown(router?.observe(canary));
+  if (decided.scale !== 'from-zero') guardScaleDown(router?.observe(canary));
   await target?.scale(canary, decided.scale, signal);
 }
 

@@ -8,7 +8,8 @@ import { noMetrics } from '../../kube/metrics.ts';
 import type { JsonObject } from '../../machinery/json.ts';
 import type { Unstructured } from '../../machinery/object.ts';
 import { inProcessServer, startCluster } from '../../sandbox/apiserver/cluster.ts';
-import { ensureDefinitions } from '../agent/definitions.ts';
+import { rolloutDefinitions } from '../../api/custom-resource-definitions.ts';
+import { ensureCustomResourceDefinitions } from '../../kube/custom-resource-definitions.ts';
 import { type RolloutCluster, rolloutCluster } from '../cluster.ts';
 import type { HookCall } from '../decision.ts';
 import type { Checks, Hooks, Router, Services, Target } from '../effects.ts';
@@ -67,7 +68,14 @@ export class EngineWorld {
     };
     const client = createClient({ fetch, server: inProcessServer, clock, userAgent: 'test' });
     this.#client = createClient({ ...server, server: inProcessServer, clock, userAgent: 'test' });
-    await ensureDefinitions(this.#client, this.#stop.signal);
+    await ensureCustomResourceDefinitions({
+      client: this.#client,
+      clock,
+      random,
+      log: silentLog,
+      definitions: Object.values(rolloutDefinitions),
+      signal: this.#stop.signal,
+    });
     await this.#client.raw('POST', '/api/v1/namespaces', {
       json: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
       contentType: 'application/json',
@@ -105,7 +113,6 @@ export class EngineWorld {
       targets: ({ spec }) => (spec.targetRef.kind === 'Deployment' ? targetOf(cluster) : undefined),
       services: this.#services(cluster),
       routers: (provider) => (provider === 'istio' ? this.#router() : undefined),
-      usesConfig: () => false,
       events: { record() {} },
       rolloutMetrics: new RolloutMetrics(noMetrics, 'test', 'istio'),
       provider: 'istio',

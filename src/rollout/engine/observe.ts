@@ -2,6 +2,7 @@ import { canaryFinalizer, type Canary } from '../../api/canary.ts';
 import type { RolloutCluster } from '../cluster.ts';
 import type { Router, Services, Target, TargetView } from '../effects.ts';
 import type { Answers, Memory, Observation, Routes } from '../observation.ts';
+import { unsupportedTarget } from '../targets/targets.ts';
 import { type CanaryIndex, keyOf } from './canary-index.ts';
 
 /** The parts of the world that have to do with one Canary. */
@@ -89,8 +90,8 @@ function olderRival(
 }
 
 function unsupported({ spec }: Canary, { provider, target, router }: Parts): string | undefined {
-  const { kind, name } = spec.targetRef;
-  if (target === undefined) return `targetRef ${kind}/${name}: targets of this kind are not supported`;
+  const unsupportedKind = unsupportedTarget(spec.targetRef);
+  if (target === undefined && unsupportedKind !== undefined) return unsupportedKind;
   if (router !== undefined || provider === 'kubernetes') return undefined;
   return `provider ${provider} is not supported here: use istio (its kinds must be installed) or kubernetes`;
 }

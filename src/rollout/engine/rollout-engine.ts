@@ -22,7 +22,7 @@ import { CanaryIndex, keyOf } from './canary-index.ts';
 import { Inquiry } from './inquiry.ts';
 import { observation, observe, type Parts, type Sight } from './observe.ts';
 import type { RolloutMetrics } from './rollout-metrics.ts';
-import { rolloutSources, type UsesConfig } from './sources.ts';
+import { rolloutSources } from './sources.ts';
 
 export interface RolloutEngineOptions {
   readonly client: Client;
@@ -32,7 +32,6 @@ export interface RolloutEngineOptions {
   readonly routers: (provider: string) => Router | undefined;
   readonly checks: Checks;
   readonly hooks: Hooks;
-  readonly usesConfig: UsesConfig;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly clock: Clock;
   readonly random: Random;
@@ -81,7 +80,7 @@ export class RolloutEngine {
 
   constructor(options: RolloutEngineOptions) {
     this.#options = options;
-    const { cluster, usesConfig, clock, random, log, metrics = noMetrics, concurrency = 10 } = options;
+    const { cluster, clock, random, log, metrics = noMetrics, concurrency = 10 } = options;
     // First, so that the index knows a Canary before its event is mapped to keys.
     this.#index.follow(cluster.canaries.store);
     this.#controller = new Controller({
@@ -91,7 +90,7 @@ export class RolloutEngine {
       log,
       metrics,
       concurrency,
-      sources: rolloutSources(cluster, this.#index, usesConfig),
+      sources: rolloutSources(cluster, this.#index),
       reconcile: (key, context) => this.reconcile(key, context),
       maxDelayMs: 60_000,
     });

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../../base/errors.ts';
 import type { Canary } from '../../api/canary.ts';
+import type { JsonObject } from '../../machinery/json.ts';
 import { asJson, type Unstructured } from '../../machinery/object.ts';
 import type { RolloutCluster } from '../cluster.ts';
 import { numberAt, objectAt, pick } from './fields.ts';
@@ -52,7 +53,7 @@ export async function copyAutoscaler(
 ): Promise<void> {
   const autoscaler = autoscalerOf(cluster, canary);
   if (autoscaler === undefined) return;
-  const { namespace, name = '', labels = {} } = autoscaler.metadata;
+  const { namespace = '', name = '', labels = {} } = autoscaler.metadata;
   const key = { namespace, name: `${name}-primary` };
   const resource = cluster.horizontalPodAutoscalers;
   const live = resource.get(key);
@@ -70,10 +71,18 @@ export async function copyAutoscaler(
     },
     spec: {
       ...pick(spec, (field) => copied.includes(field)),
-      ...pick({ ...canary.spec.autoscalerRef?.primaryScalerReplicas }, (field) => copied.includes(field)),
+      ...scalerReplicas(canary),
       scaleTargetRef: { apiVersion, kind, name: `${canary.spec.targetRef.name}-primary` },
     },
   };
   if (live === undefined) await resource.create(copy, { signal });
   else await replace(resource, live, asJson(copy), { signal });
+}
+
+function scalerReplicas({ spec }: Canary): JsonObject {
+  const { minReplicas, maxReplicas } = spec.autoscalerRef?.primaryScalerReplicas ?? {};
+  return {
+    ...(minReplicas === undefined ? {} : { minReplicas }),
+    ...(maxReplicas === undefined ? {} : { maxReplicas }),
+  };
 }

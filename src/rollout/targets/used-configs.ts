@@ -1,7 +1,7 @@
 import { InvalidInputError } from '../../base/errors.ts';
 import type { Canary } from '../../api/canary.ts';
 import type { CachedResource } from '../../kube/cached-resource.ts';
-import { isObject, own } from '../../machinery/json.ts';
+import { isObject, own, type JsonObject } from '../../machinery/json.ts';
 import { asJson, type OwnerReference } from '../../machinery/object.ts';
 import type { RolloutCluster } from '../cluster.ts';
 import { type Config, configOf, isTracked } from './config.ts';
@@ -9,7 +9,6 @@ import { configReferences, type ConfigReference } from './config-references.ts';
 import { objectAt } from './fields.ts';
 import { controllerReference, includedLabels, type TargetOptions } from './options.ts';
 import { readIfThere, replace } from './writes.ts';
-import type { JsonObject } from '../../machinery/json.ts';
 
 /** The configs that a target uses and its primary has copies of, by `configmap/NAME` or `secret/NAME`. */
 export type UsedConfigs = ReadonlyMap<string, Config>;
@@ -87,7 +86,7 @@ export async function copyConfigs(
 ): Promise<void> {
   for (const config of configs.values()) {
     const resource = config.kind === 'Secret' ? cluster.secrets : cluster.configMaps;
-    const { namespace, name = '', labels } = config.metadata;
+    const { namespace = '', name = '', labels } = config.metadata;
     const key = { namespace, name: `${name}-primary` };
     const live = await readIfThere(resource, key, signal);
     const { apiVersion, kind } = config;
@@ -104,7 +103,6 @@ export async function copyConfigs(
       ...(kind === 'Secret' ? { type: config.type ?? 'Opaque' } : {}),
       ...dataOf(source),
     };
-    // oxlint-disable-next-line no-await-in-loop
     if (live === undefined) await resource.create(copy, { signal });
     else await replace(resource, live, asJson(copy), { signal });
   }
