@@ -5,6 +5,7 @@ const suites: Record<string, () => Promise<{ default: Suite }>> = {
   kube: () => import('./kube.ts'),
   apiserver: () => import('./apiserver.ts'),
   sandbox: () => import('./sandbox.ts'),
+  engine: () => import('./engine.ts'),
 };
 
 const args = process.argv.slice(2);

@@ -8,7 +8,7 @@ import { parseCurl } from './curl-flags.ts';
 import { parseHey } from './hey-flags.ts';
 import { heyCsv, heySummary } from './hey-report.ts';
 import { type LoadOptions, runLoad } from './load.ts';
-import { anyTarget, clusterTargets, guardedFetch } from './targets.ts';
+import { anyTarget, clusterTargets, guardedFetch, type Targets } from './targets.ts';
 
 /** Runs a program of this machine; its signal kills it. */
 export type RunProgram = (
@@ -55,7 +55,7 @@ export async function commandOf(text: string, namespace: string, options: Comman
   }
   const targets = options.allowExternal ? anyTarget : clusterTargets(options.network, namespace);
   const seams = { fetch: guardedFetch(options.network.fetch, targets), clock: options.clock };
-  if (program === 'hey') return heyCommand(args, options, targets.check, seams);
+  if (program === 'hey') return heyCommand(args, options, targets, seams);
   if (program !== 'curl') return machineProgram(program, args, options);
   const curl = parseCurl(args);
   await targets.check(curl.url);
@@ -65,7 +65,7 @@ export async function commandOf(text: string, namespace: string, options: Comman
 async function heyCommand(
   args: readonly string[],
   { maxRate }: CommandOptions,
-  check: (url: string) => Promise<void>,
+  targets: Targets,
   seams: { readonly fetch: Fetch; readonly clock: Clock },
 ): Promise<Runnable> {
   const command = parseHey(args);
@@ -73,7 +73,7 @@ async function heyCommand(
   if (command.bodyFile !== undefined) {
     throw new InvalidInputError('hey: -D is not supported here: no files are sent');
   }
-  await check(command.load.url);
+  await targets.check(command.load.url);
   const load = withinRate(command.load, maxRate);
   return async (signal) => {
     const result = await runLoad(load, seams, signal);

@@ -63,10 +63,11 @@ export function parseCurl(argv: readonly string[]): CurlCommand {
   if (output !== '-' && output !== '/dev/null') {
     throw new InvalidInputError('curl: -o writes to /dev/null only here');
   }
-  const bodies = ['data*', 'data-raw*', 'data-binary*', 'data-ascii*'].flatMap((name) => flags.get(name) ?? []);
-  if (bodies.some((body) => body.startsWith('@')) && !flags.has('data-raw*')) {
+  const read = ['data*', 'data-binary*', 'data-ascii*'].flatMap((name) => flags.get(name) ?? []);
+  if (read.some((body) => body.startsWith('@'))) {
     throw new InvalidInputError('curl: a body from a file is not supported here');
   }
+  const bodies = [...read, ...(flags.get('data-raw*') ?? [])];
   const isHead = flags.has('head');
   const body = bodies.length > 0 ? bodies.join('&') : undefined;
   return {
@@ -101,7 +102,8 @@ function flagsOf(argv: readonly string[]): Flags {
       return;
     }
     const value = attached === '' ? argv[(at += 1)] : attached;
-    if (value === undefined) throw new InvalidInputError(`curl: option --${name.slice(0, -1)}: requires parameter`);
+    if (value === undefined)
+      throw new InvalidInputError(`curl: option --${name.slice(0, -1)}: requires parameter`);
     flags.set(name, [...(flags.get(name) ?? []), value]);
   };
   for (; at < argv.length; at += 1) {
@@ -132,13 +134,17 @@ function unknown(flag: string): InvalidInputError {
 }
 
 function headersFrom(flags: Flags['flags'], hasBody: boolean): Record<string, string> {
-  const headers: Record<string, string> = { accept: '*/*', 'user-agent': flags.get('user-agent*')?.at(-1) ?? 'curl/8' };
+  const headers: Record<string, string> = {
+    accept: '*/*',
+    'user-agent': flags.get('user-agent*')?.at(-1) ?? 'curl/8',
+  };
   if (hasBody) headers['content-type'] = 'application/x-www-form-urlencoded';
   const user = flags.get('user*')?.at(-1);
   if (user !== undefined) headers['authorization'] = `Basic ${Buffer.from(user, 'utf8').toString('base64')}`;
   for (const header of flags.get('header*') ?? []) {
     const [, name, value = ''] = /^([\w!#$%&'*+.^`|~-]+):\s*([^\r\n\0]*)$/.exec(header) ?? [];
-    if (name === undefined) throw new InvalidInputError(`curl: ${JSON.stringify(header.slice(0, 100))} is no header`);
+    if (name === undefined)
+      throw new InvalidInputError(`curl: ${JSON.stringify(header.slice(0, 100))} is no header`);
     headers[name.toLowerCase()] = value;
   }
   return headers;

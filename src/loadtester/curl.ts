@@ -37,12 +37,18 @@ export async function runCurl(
   }
 }
 
-async function attempt(command: CurlCommand, fetch: Fetch, clock: Clock, signal: AbortSignal): Promise<Attempt> {
+async function attempt(
+  command: CurlCommand,
+  fetch: Fetch,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Attempt> {
   const { timeoutMs, failsOnError } = command;
   using deadline = clock.timeout(timeoutMs > 0 ? timeoutMs : longestDelayMs, signal);
   try {
     const response = await followed(command, fetch, deadline.signal);
-    if (response === undefined) return failed(exit.tooManyRedirects, `Maximum (${mostRedirects}) redirects followed`);
+    if (response === undefined)
+      return failed(exit.tooManyRedirects, `Maximum (${mostRedirects}) redirects followed`);
     const { status } = response;
     const body = await excerptOf(response);
     const isTransient = [408, 429, 500, 502, 503, 504].includes(status);
@@ -96,5 +102,7 @@ async function excerptOf(response: FetchResponse): Promise<string> {
 }
 
 function headOf({ status, headers }: FetchResponse): string {
-  return [`HTTP/1.1 ${status}`, ...[...headers].map(([name, value]) => `${name}: ${value}`), '', ''].join('\r\n');
+  return [`HTTP/1.1 ${status}`, ...[...headers].map(([name, value]) => `${name}: ${value}`), '', ''].join(
+    '\r\n',
+  );
 }

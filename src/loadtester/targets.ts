@@ -85,5 +85,10 @@ async function addressesOf(network: Pick<Network, 'resolve'>, host: string): Pro
 function isPrivateAddress(address: string): boolean {
   if (address.includes(':')) return /^\[?f[cd][0-9a-f]{2}:/i.test(address);
   const [a = 0, b = 0] = address.split('.').map(Number);
-  return a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168) || (a === 100 && b >= 64 && b < 128);
+  return (
+    a === 10 ||
+    (a === 172 && b >= 16 && b < 32) ||
+    (a === 192 && b === 168) ||
+    (a === 100 && b >= 64 && b < 128)
+  );
 }

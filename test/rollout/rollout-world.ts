@@ -1,4 +1,5 @@
 import { VirtualClock } from '../../src/base/clock.ts';
+import { jsonResponse } from '../../src/base/fetch.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { shell } from '../../src/cli/shell.ts';
@@ -32,13 +33,16 @@ export const kinds = {
 
 export const agentImage = 'viridian/agent:test';
 export const namespace = 'test';
+/** Outside the cluster, but not far: where load and webhooks are. */
+const machine = '172.18.0.1';
+const webhookPort = 8099;
 
 export interface WorldOptions {
   readonly seed: string;
   /** Further arguments of the agent. */
   readonly args?: readonly string[];
-  /** Hears of all requests of the agent to the API server. */
-  readonly onRequest?: (call: SandboxCall) => void;
+  /** Hears of all requests of the agent to the API server, before they are carried out: see `FaultHook`. */
+  readonly onRequest?: (call: SandboxCall, world: RolloutWorld) => void | Promise<void>;
 }
 
 /** One member with an agent, podinfo in namespace `test`, and ten requests a second through the gateway. */
@@ -74,7 +78,8 @@ export class RolloutWorld {
         images: (reference, full) => (reference === agentImage ? entry : findImage(images, full)),
         shell,
         faults: (call) => {
-          if (call.from.startsWith('pods of ') && call.to === 'kurator-member1') options.onRequest?.(call);
+          if (!call.from.startsWith('pods of ') || call.to !== 'kurator-member1') return undefined;
+          return options.onRequest?.(call, world);
         },
       });
       try {
@@ -89,9 +94,23 @@ export class RolloutWorld {
     return world.clock.run(work());
   }
 
+  /** Hears of all events, in order. Those of Kubernetes are combined when there are many. */
+  async #listen(): Promise<void> {
+    await this.cluster.network.host(machine).listen(webhookPort, {
+      http: async (request) => {
+        const text = Buffer.concat(await Array.fromAsync(request.body())).toString();
+        const sent: unknown = request.json ?? JSON.parse(text);
+        const { metadata } = sent as { metadata: { eventMessage: string; eventType: string } };
+        this.events.push(`${metadata.eventType.charAt(0)} ${metadata.eventMessage}`);
+        return jsonResponse(200, {});
+      },
+    });
+  }
+
   async #install(args: readonly string[]): Promise<void> {
     const { cluster } = this;
-    await installAgent(cluster, args);
+    await this.#listen();
+    await installAgent(cluster, [`-event-webhook=http://${machine}:${webhookPort}/`, ...args]);
     await create(cluster, '/api/v1/namespaces', {
       apiVersion: 'v1',
       kind: 'Namespace',
@@ -114,7 +133,6 @@ export class RolloutWorld {
       return status === 200;
     });
     void this.#follow(kinds.canaries, (object) => this.#sawCanary(object));
-    void this.#follow(kinds.events, (object) => this.#sawEvent(object));
     void this.#follow(kinds.virtualServices, (object) => this.#sawRoutes(object));
   }
 
@@ -134,7 +152,7 @@ export class RolloutWorld {
 
   /** Ten requests a second to the canary alone, as a load tester makes them, until the end. */
   loadCanary(): void {
-    const network = this.cluster.network.host('172.18.0.1');
+    const network = this.cluster.network.host(machine);
     const call = async (): Promise<void> => {
       try {
         await (await network.fetch('http://podinfo-canary.test:9898/version')).text();
@@ -209,6 +227,28 @@ export class RolloutWorld {
     await this.cluster.client.resource(kinds.deployments).patch(key, 'strategic', { spec: { template } });
   }
 
+  /** What was told, without the waits for pods. */
+  get story(): readonly string[] {
+    return this.events.filter((event) => !event.includes(' not ready: '));
+  }
+
+  /** Ends the agent's pod as a crash does: nothing is given back. Another takes its place. */
+  async killAgent(): Promise<void> {
+    const pods = this.cluster.client.resource(kinds.pods);
+    const labelSelector = 'app.kubernetes.io/name=viridian-agent';
+    const { items } = await pods.list({ namespace: 'istio-system', labelSelector });
+    for (const { metadata } of items) {
+      const pod = { namespace: 'istio-system', name: metadata.name ?? '' };
+      await pods.delete(pod, { gracePeriodSeconds: 0 });
+    }
+  }
+
+  /** Replicas of a Deployment, as its spec has it. */
+  async replicas(name: string): Promise<unknown> {
+    const deployment = await this.cluster.client.resource(kinds.deployments).get({ namespace, name });
+    return (deployment['spec'] as { replicas?: number }).replicas;
+  }
+
   clear(): void {
     for (const list of [this.rows, this.events, this.routes]) list.length = 0;
   }
@@ -222,17 +262,6 @@ export class RolloutWorld {
     } = (object['status'] ?? {}) as CanaryStatus;
     if (phase === '') return;
     this.#add(this.rows, `${phase} ${canaryWeight}/${iterations}/${failedChecks}`);
-  }
-
-  #sawEvent(object: Unstructured): void {
-    const event = object as unknown as {
-      involvedObject: { kind: string };
-      type: string;
-      message: string;
-      count: number;
-    };
-    if (event.involvedObject.kind !== 'Canary' || event.count > 1) return;
-    this.events.push(`${event.type.charAt(0)} ${event.message}`);
   }
 
   #sawRoutes(object: Unstructured): void {
@@ -252,7 +281,7 @@ export class RolloutWorld {
       const { metadata } = await resource.list({ namespace });
       const { resourceVersion } = metadata;
       for await (const event of resource.watch({ namespace, resourceVersion, signal })) {
-        if (event.type === 'ADDED' || event.type === 'MODIFIED') saw(event.object as Unstructured);
+        if (event.type === 'ADDED' || event.type === 'MODIFIED') saw(event.object);
       }
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -81,8 +81,7 @@ export async function writeStatus(
   cookies: Cookies | undefined,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const before = canary.status ?? {};
-  const status = { ...before, ...decided.status, ...cookies };
   if (decided.status === undefined && cookies === undefined) return false;
+  const status = { ...(decided.status ?? canary.status), ...cookies };
   return (await canaries.patchStatus(canary, status, { signal })).changed;
 }

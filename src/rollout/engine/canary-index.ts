@@ -9,7 +9,7 @@ export class CanaryIndex {
   readonly #index = new ObjectIndex<Canary>(referencesOf);
 
   /** Follows `store`. Must be called before anybody else asks for its events. @returns how to stop */
-  follow(store: Store<Canary>): () => void {
+  follow(store: Pick<Store<Canary>, 'subscribe'>): () => void {
     return store.subscribe((event) => {
       const key = keyOf(event.object);
       if (event.type === 'added') this.#index.replace(key, undefined, event.object);

@@ -108,6 +108,7 @@ export class RolloutEngine {
     } finally {
       this.#stop.abort(new CancelledError('the engine stops'));
       await Promise.all(this.#closing);
+      this.#options.rolloutMetrics.clear();
     }
   }
 

@@ -43,6 +43,17 @@ test('metrics are named and labelled as those of Flagger', async () => {
   ]);
 });
 
+test('who no longer leads knows nothing', async () => {
+  const registry = new Registry();
+  const metrics = new RolloutMetrics(prometheusMetrics(registry), '1.2.3', 'istio');
+  metrics.counted('test', 1);
+  metrics.observed(canary, 'Failed', undefined);
+  metrics.clear();
+  expect(samples(await registry.metrics())).toEqual([
+    'flagger_info{version="1.2.3",mesh_provider="istio"} 1',
+  ]);
+});
+
 test('what is deleted is forgotten', async () => {
   const registry = new Registry();
   const metrics = new RolloutMetrics(prometheusMetrics(registry), '1.2.3', 'istio');

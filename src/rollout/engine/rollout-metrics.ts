@@ -119,6 +119,13 @@ export class RolloutMetrics {
     this.#series.delete(key);
   }
 
+  /** Forgets all Canaries: whoever leads from now on measures them. */
+  clear(): void {
+    for (const key of this.#series.keys()) this.removed(key);
+    for (const namespace of this.#totals.keys()) this.#metrics.remove(total, { namespace });
+    this.#totals.clear();
+  }
+
   #labels({ metadata, spec }: Canary): { readonly name: string; readonly namespace: string } {
     return { name: spec.targetRef.name, namespace: metadata.namespace ?? '' };
   }

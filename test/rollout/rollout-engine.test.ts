@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { canaryKind, deploymentKind, EngineWorld, revisions, specOf } from './engine-world.test-double.ts';
+import { canaryKind, deploymentKind, EngineWorld, revisions, specOf } from './engine-world.ts';
 
 const key = { namespace: 'test', name: 'podinfo' };
 

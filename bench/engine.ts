@@ -1,0 +1,324 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import type { Canary, CanarySpec } from '../src/api/canary.ts';
+import { realClock } from '../src/base/clock.ts';
+import { silentLog } from '../src/base/log.ts';
+import { seededRandom } from '../src/base/random.ts';
+import { shell } from '../src/cli/shell.ts';
+import type { ResourceKind } from '../src/kube/resource-client.ts';
+import { Store } from '../src/kube/store.ts';
+import type { KubeObject, Unstructured } from '../src/machinery/object.ts';
+import { podinfoImages } from '../src/sandbox/podinfo/podinfo-images.ts';
+import { startSandbox } from '../src/sandbox/sandbox.ts';
+import type { SandboxCluster } from '../src/sandbox/sandbox-cluster.ts';
+import { create } from '../test/sandbox/backend.ts';
+import { type Measurement } from './report.ts';
+
+const clock = realClock();
+const namespace = 'bench';
+const canaries = 300;
+const rounds = 100;
+const idleMs = 60_000;
+
+const kind = (group: string, version: string, resource: string, name: string): ResourceKind => ({
+  group,
+  version,
+  resource,
+  kind: name,
+  namespaced: true,
+});
+const deploymentKind = kind('apps', 'v1', 'deployments', 'Deployment');
+const canaryKind = kind('flagger.app', 'v1beta1', 'canaries', 'Canary');
+const virtualServiceKind = kind('networking.istio.io', 'v1beta1', 'virtualservices', 'VirtualService');
+
+/** The agent as a process of its own, over TLS, as a person runs it outside the cluster. */
+class AgentProcess {
+  readonly #child: ChildProcess;
+  readonly #answers: Interface;
+
+  constructor(kubeconfig: string) {
+    const flags = ['--min-interval=1s', '-enable-leader-election=false', '-port=0', '-log-level=error'];
+    this.#child = spawn(process.execPath, ['--expose-gc', 'bench/engine-agent.ts', kubeconfig, ...flags], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    if (this.#child.stdout === null) throw new Error('a pipe was asked for');
+    this.#answers = createInterface(this.#child.stdout);
+  }
+
+  /** Its heap in bytes after collection, and its requests so far, watches and Lease apart. */
+  async ask(): Promise<{ heap: number; requests: number; writes: number }> {
+    const answer = new Promise<string>((resolve) => this.#answers.once('line', resolve));
+    this.#child.stdin?.write('\n');
+    return JSON.parse(await answer) as { heap: number; requests: number; writes: number };
+  }
+
+  async end(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.stdin?.end();
+    await ended;
+  }
+}
+
+/** A webhook that agrees until told otherwise, and notes when it refused. */
+async function hookServer(): Promise<{
+  url: string;
+  refuse(name: string): void;
+  refusedAt: Map<string, number>;
+  close(): void;
+}> {
+  const refusing = new Set<string>();
+  const refusedAt = new Map<string, number>();
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      const { name } = JSON.parse(body) as { name: string };
+      if (refusing.has(name) && !refusedAt.has(name)) refusedAt.set(name, performance.now());
+      response.writeHead(refusing.has(name) ? 400 : 200).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    refuse: (name) => void refusing.add(name),
+    refusedAt,
+    close: () => server.close(),
+  };
+}
+
+/** What a watch of one kind has seen, and when (performance.now). */
+class Seen<T extends KubeObject> {
+  readonly #store: Store<T>;
+
+  constructor(cluster: SandboxCluster, of: ResourceKind, signal: AbortSignal) {
+    this.#store = new Store<T>({
+      client: cluster.client.resource<T>(of),
+      clock,
+      random: seededRandom(of.resource),
+      log: silentLog,
+      namespace,
+    });
+    void this.#store.run(signal);
+  }
+
+  async when(name: string, holds: (object: T) => boolean): Promise<number> {
+    await this.#store.waitFor(`${namespace}/${name}`, (object) => object !== undefined && holds(object), {
+      timeoutMs: 120_000,
+    });
+    return performance.now();
+  }
+}
+
+function deployment(name: string, version: string): Unstructured {
+  const labels = { app: name };
+  const container = {
+    name: 'app',
+    image: 'registry.k8s.io/pause:3.9',
+    env: [{ name: 'VERSION', value: version }],
+  };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace },
+    spec: {
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [container] } },
+    },
+  };
+}
+
+function canarySpec(target: string, analysis: CanarySpec['analysis']): CanarySpec {
+  return {
+    targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: target },
+    service: { port: 80 },
+    analysis,
+  };
+}
+
+function percentile(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
+}
+
+const isPhase = (phase: string) => (canary: Canary) => canary.status?.phase === phase;
+
+function canaryWeight(service: KubeObject): number {
+  const { spec } = service as unknown as { spec: { http: { route: { weight: number }[] }[] } };
+  return spec.http[0]?.route[1]?.weight ?? 0;
+}
+
+interface Bench {
+  readonly cluster: SandboxCluster;
+  readonly seen: {
+    readonly canaries: Seen<Canary>;
+    readonly routes: Seen<KubeObject>;
+    readonly deployments: Seen<KubeObject>;
+  };
+}
+
+async function deploy({ cluster }: Bench, name: string, version: string): Promise<void> {
+  await cluster.client
+    .resource(deploymentKind)
+    .apply(deployment(name, version), { fieldManager: 'bench', force: true });
+}
+
+async function start(bench: Bench, name: string, analysis: CanarySpec['analysis']): Promise<void> {
+  await deploy(bench, name, 'v1');
+  await bench.cluster.client.resource(canaryKind).create({
+    apiVersion: 'flagger.app/v1beta1',
+    kind: 'Canary',
+    metadata: { name, namespace },
+    spec: canarySpec(name, analysis),
+  });
+}
+
+/** One after the other: a new version, until `Progressing` is on the server; a refused check, until traffic is back. */
+async function latencies(bench: Bench, hook: Awaited<ReturnType<typeof hookServer>>): Promise<Measurement[]> {
+  const detected: number[] = [];
+  const back: number[] = [];
+  for (let i = 0; i < rounds; i += 1) {
+    const name = `app-${i}`;
+    await deploy(bench, name, 'v2');
+    const changedAt = performance.now();
+    detected.push((await bench.seen.canaries.when(name, isPhase('Progressing'))) - changedAt);
+    await bench.seen.routes.when(name, (service) => canaryWeight(service) > 0);
+    hook.refuse(name);
+    const backAt = await bench.seen.routes.when(name, (service) => canaryWeight(service) === 0);
+    back.push(backAt - (hook.refusedAt.get(name) ?? Number.NaN));
+  }
+  const of = (name: string, values: readonly number[]): Measurement[] => [
+    { name: `${name}, median of ${rounds}`, value: percentile(values, 0.5), unit: 'ms', atMost: 50 },
+    { name: `${name}, p99`, value: percentile(values, 0.99), unit: 'ms', atMost: 50 },
+  ];
+  return [
+    ...of('new version → Progressing written', detected),
+    ...of('failed check at the threshold → traffic back', back),
+  ];
+}
+
+/** A blue/green of three iterations, against its analysis windows and the starts of pods. */
+async function healthy(bench: Bench): Promise<Measurement[]> {
+  const intervalMs = 2000;
+  const alone = performance.now();
+  await deploy(bench, 'alone', 'v1');
+  await bench.seen.deployments.when('alone', (object) => {
+    const { status } = object as unknown as { status?: { availableReplicas?: number } };
+    return (status?.availableReplicas ?? 0) > 0;
+  });
+  const podStart = performance.now() - alone;
+  await start(bench, 'healthy', { interval: '2s', threshold: 1, iterations: 3 });
+  await bench.seen.canaries.when('healthy', isPhase('Initialized'));
+  const before = performance.now();
+  await deploy(bench, 'healthy', 'v2');
+  const total = (await bench.seen.canaries.when('healthy', isPhase('Succeeded'))) - before;
+  // Three iterations and the window in which the canary has all the traffic; the canary's pod, then the primary's.
+  const needed = 4 * intervalMs + 2 * podStart;
+  return [
+    {
+      name: 'healthy blue/green beyond its windows and pod starts',
+      value: total - needed,
+      unit: 'ms',
+      atMost: 1000,
+    },
+  ];
+}
+
+async function idle(agent: AgentProcess, empty: number): Promise<Measurement[]> {
+  const before = await agent.ask();
+  await clock.sleep(idleMs);
+  const after = await agent.ask();
+  const minutes = idleMs / 60_000;
+  return [
+    {
+      name: `requests of ${canaries} idle canaries, watches and Lease apart`,
+      value: (after.requests - before.requests) / minutes,
+      unit: '/min',
+      atMost: 0,
+    },
+    {
+      name: `writes of ${canaries} idle canaries`,
+      value: (after.writes - before.writes) / minutes,
+      unit: '/min',
+      atMost: 0,
+    },
+    {
+      name: `heap of the agent per canary, of ${canaries}`,
+      value: (after.heap - empty) / canaries / 1024,
+      unit: 'KiB',
+      atMost: 40,
+    },
+  ];
+}
+
+/** The rollout engine, as an agent of its own process, against a member of the sandbox. */
+export default async function engine(): Promise<readonly Measurement[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'viridian-bench-'));
+  const stop = new AbortController();
+  const hook = await hookServer();
+  const sandbox = await startSandbox({
+    clock,
+    random: seededRandom('bench'),
+    members: 1,
+    nodes: 7,
+    images: podinfoImages(),
+    shell,
+    listen: {},
+  });
+  try {
+    const [cluster] = sandbox.members;
+    if (cluster === undefined) throw new Error('a member was asked for');
+    const kubeconfig = join(dir, 'member.config');
+    writeFileSync(kubeconfig, cluster.kubeconfig(), { mode: 0o600 });
+    const agent = new AgentProcess(kubeconfig);
+    try {
+      return await measure(cluster, agent, hook, stop.signal);
+    } finally {
+      await agent.end();
+    }
+  } finally {
+    stop.abort();
+    hook.close();
+    await sandbox.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function measure(
+  cluster: SandboxCluster,
+  agent: AgentProcess,
+  hook: Awaited<ReturnType<typeof hookServer>>,
+  signal: AbortSignal,
+): Promise<readonly Measurement[]> {
+  await create(cluster, '/api/v1/namespaces', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: namespace },
+  });
+  while (
+    (await cluster.client.raw('GET', '/apis/flagger.app/v1beta1').catch(() => undefined)) === undefined
+  ) {
+    await clock.sleep(50);
+  }
+  const bench: Bench = {
+    cluster,
+    seen: {
+      canaries: new Seen(cluster, canaryKind, signal),
+      routes: new Seen(cluster, virtualServiceKind, signal),
+      deployments: new Seen(cluster, deploymentKind, signal),
+    },
+  };
+  await clock.sleep(1000);
+  const { heap: empty } = await agent.ask();
+  const webhooks = [{ name: 'check', type: 'rollout' as const, url: hook.url }];
+  const analysis = { interval: '1s', threshold: 1, stepWeight: 50, webhooks };
+  for (let i = 0; i < canaries; i += 1) await start(bench, `app-${i}`, analysis);
+  for (let i = 0; i < canaries; i += 1) await bench.seen.canaries.when(`app-${i}`, isPhase('Initialized'));
+  await clock.sleep(5000);
+  return [...(await idle(agent, empty)), ...(await latencies(bench, hook)), ...(await healthy(bench))];
+}
