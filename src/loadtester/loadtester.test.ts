@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { VirtualClock } from '../base/clock.ts';
-import { jsonResponse } from '../base/fetch.ts';
+import type { FetchResponse } from '../base/fetch.ts';
 import { silentLog } from '../base/log.ts';
 import { MemoryFiles } from '../base/memory-files.ts';
 import { MemoryNetwork } from '../base/memory-network.ts';
@@ -34,7 +34,7 @@ class World {
   readonly #stop = new AbortController();
   output = '';
   ended: Promise<number> | undefined;
-  answer: (request: HttpRequest) => ReturnType<typeof jsonResponse> = () => plainResponse(200, 'hello');
+  answer: (request: HttpRequest) => FetchResponse = () => plainResponse(200, 'hello');
 
   async start(argv: readonly string[] = [], runProgram?: RunProgram): Promise<this> {
     const app = this.#network.host('10.96.0.1');

@@ -40,6 +40,8 @@ export class EngineWorld {
   readonly routes = new Map<string, Routes>();
   /** Routes that were written: `podinfo 80/20`. */
   readonly written: string[] = [];
+  /** What writes of Services end with. */
+  refusal: Error | undefined;
   readonly endpoints: { primary?: number; canary?: number } = {};
   readonly answering: Answering = {
     hook: async () => [],
@@ -129,7 +131,9 @@ export class EngineWorld {
           canary: this.endpoints.canary ?? replicasOf(cluster, name),
         };
       },
-      reconcile: async () => {},
+      reconcile: async () => {
+        if (this.refusal !== undefined) throw this.refusal;
+      },
       revert: async () => {},
     };
   }

@@ -78,7 +78,7 @@ test('a changed ConfigMap of the target is a new revision', async () => {
 
 test('session affinity: the cookie of a run is kept in the status, and outlives the agent', async () => {
   await RolloutWorld.run({ seed: 'cookie' }, async (world) => {
-    const sessionAffinity = { cookieName: 'flagger-cookie' };
+    const sessionAffinity = { cookieName: 'flagger-cookie', maxAge: 3600 };
     await world.createCanary(specOf({ stepWeight: 50, interval: '5s', sessionAffinity }));
     await world.phase('Initialized');
     world.load();

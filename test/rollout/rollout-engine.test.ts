@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { InvalidInputError } from '../../src/base/errors.ts';
 import { canaryKind, deploymentKind, EngineWorld, revisions, specOf } from './engine-world.ts';
 
 const key = { namespace: 'test', name: 'podinfo' };
@@ -90,6 +91,40 @@ describe('a question that takes its time', () => {
       expect(world.written.slice(-3)).toEqual(['podinfo 80/20', 'podinfo 100/0', 'podinfo 80/20']);
       expect(aborted).toEqual([at]);
       expect(world.told).toContain('podinfo: New revision detected! Restarting analysis for podinfo.test');
+    });
+  });
+});
+
+describe('a server that refuses', () => {
+  test('a Service does not stop the analysis: what is bad is taken back all the same', async () => {
+    await EngineWorld.run(async (world) => {
+      const metrics = [{ name: 'request-success-rate', thresholdRange: { min: 99 } }];
+      await world.createCanary('podinfo', specOf({ stepWeight: 20, metrics }));
+      await ready(world);
+      world.answering.metrics = async () => ({ verdict: 'failed', message: 'too many errors' });
+      await world.deploy('podinfo', revisions.b);
+      await world.clock.sleep(5000);
+      expect(world.routes.get('podinfo')).toMatchObject({ canary: 20 });
+      world.refusal = new InvalidInputError('no such port');
+      await world.clock.sleep(60_000);
+      expect(await world.phase()).toBe('Failed 0');
+      expect(world.routes.get('podinfo')).toMatchObject({ canary: 0 });
+      expect(world.told.filter((event) => event === 'podinfo: no such port')).toHaveLength(1);
+    });
+  });
+
+  test('holds up the bootstrap, which goes on by itself', async () => {
+    await EngineWorld.run(async (world) => {
+      world.refusal = new InvalidInputError('no such port');
+      await world.createCanary('podinfo', specOf({ stepWeight: 20 }));
+      await world.deploy('podinfo', revisions.a);
+      await world.clock.sleep(100_000);
+      expect(await world.phase()).toBe('Initializing 0');
+      expect(await world.replicas('podinfo')).toBe(1);
+      expect(world.told).toEqual(['podinfo: no such port']);
+      world.refusal = undefined;
+      await world.clock.sleep(31_000);
+      expect(await world.phase()).toBe('Initialized 0');
     });
   });
 });

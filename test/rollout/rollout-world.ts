@@ -31,7 +31,7 @@ export const kinds = {
   virtualServices: kind('networking.istio.io', 'v1', 'virtualservices', 'VirtualService'),
 } as const;
 
-export const agentImage = 'viridian/agent:test';
+const agentImage = 'viridian/agent:test';
 export const namespace = 'test';
 /** Outside the cluster, but not far: where load and webhooks are. */
 const machine = '172.18.0.1';
@@ -289,7 +289,7 @@ export class RolloutWorld {
   }
 }
 
-export async function installAgent(cluster: SandboxCluster, args: readonly string[]): Promise<void> {
+async function installAgent(cluster: SandboxCluster, args: readonly string[]): Promise<void> {
   const labels = { 'app.kubernetes.io/name': 'viridian-agent' };
   const metadata = { name: 'viridian-agent', namespace: 'istio-system' };
   await create(cluster, '/api/v1/namespaces/istio-system/serviceaccounts', {
@@ -336,7 +336,7 @@ export async function installAgent(cluster: SandboxCluster, args: readonly strin
 }
 
 /** The Deployment under test. */
-export function podinfo(
+function podinfo(
   tag = '6.5.3',
   flags: readonly string[] = [],
 ): KubeObject & { readonly spec: { readonly template: object } } {

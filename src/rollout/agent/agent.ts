@@ -1,4 +1,5 @@
 import { Registry } from '@prometheus-io/client';
+import { type LinkedAbort, linkAbort } from '../../base/abort.ts';
 import type { Fetch, Upgrade } from '../../base/fetch.ts';
 import { errorMessage } from '../../base/errors.ts';
 import { jsonLog, type Log } from '../../base/log.ts';
@@ -11,7 +12,9 @@ import type { KubeEvent } from '../../kube/event-correlator.ts';
 import { LeaderElection, type Lease, leaseKind } from '../../kube/leader-election.ts';
 import type { Metrics } from '../../kube/metrics.ts';
 import { prometheusMetrics } from '../../kube/prometheus-metrics.ts';
+import type { ResourceKind } from '../../kube/resource-client.ts';
 import { createClient, type RestClient } from '../../kube/rest-client.ts';
+import { Store } from '../../kube/store.ts';
 import { rolloutDefinitions } from '../../api/custom-resource-definitions.ts';
 import { agentFieldManager, rolloutCluster } from '../cluster.ts';
 import { RolloutMetrics } from '../engine/rollout-metrics.ts';
@@ -37,6 +40,16 @@ export interface AgentEnvironment {
 
 /** Flagger's, so that the two never work on the same Canaries where both elect. */
 const leaseName = 'flagger-leader-election';
+/** How long a server takes to serve what a new definition defines, in milliseconds. */
+const servedMs = 2000;
+
+const definitionKind: ResourceKind = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  resource: 'customresourcedefinitions',
+  kind: 'CustomResourceDefinition',
+  namespaced: false,
+};
 
 /**
  * `viridian agent`: runs the rollouts of one cluster.
@@ -143,14 +156,24 @@ class Agent {
 
   /** Works until `signal` aborts. The caches are new each time: nothing of an earlier term can mislead. */
   async #lead(client: RestClient, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      using term = linkAbort(signal);
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#work(client, term);
+    }
+  }
+
+  async #work(client: RestClient, term: LinkedAbort): Promise<void> {
+    const { signal } = term;
     const { context, options, log, environment } = this.#parts;
     const { clock, random, network } = context.seams;
     const { mapping } = await discover(client);
     const hasIstio =
       mapping.byResource({ group: 'networking.istio.io', resource: 'virtualservices' }) !== undefined;
     if (!hasIstio && options.meshProvider === 'istio') {
-      log.warn('this cluster has no kinds of networking.istio.io: Canaries of provider istio cannot run');
+      log.warn('this cluster has no kinds of networking.istio.io: Canaries of provider istio wait for them');
     }
+    if (!hasIstio) void this.#istioComes(client, signal).then(() => term.abort());
     const seams = { clock, random, log };
     const cluster = rolloutCluster({
       ...seams,
@@ -181,6 +204,30 @@ class Agent {
       await engine.run(signal);
     } finally {
       await events.stop();
+    }
+  }
+
+  /** Resolves when somebody has installed Istio, or `signal` aborts. */
+  async #istioComes(client: RestClient, signal: AbortSignal): Promise<void> {
+    const { context, log } = this.#parts;
+    const { clock, random } = context.seams;
+    const name = 'virtualservices.networking.istio.io';
+    const definitions = new Store({
+      client: client.resource(definitionKind),
+      clock,
+      random: random.stream('istio'),
+      log,
+      selection: { fieldSelector: `metadata.name=${name}` },
+      metadataOnly: true,
+    });
+    try {
+      await Promise.race([
+        definitions.run(signal),
+        definitions.waitFor(name, (definition) => definition !== undefined, { signal }),
+      ]);
+      await clock.sleep(servedMs, signal);
+    } catch {
+      // The term is over anyway.
     }
   }
 }

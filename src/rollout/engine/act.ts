@@ -14,14 +14,23 @@ export interface Act {
   readonly signal: AbortSignal;
 }
 
+/** What came of it. */
+export interface Acted {
+  /** What the status has to keep. */
+  readonly cookies: Cookies | undefined;
+  /** A repair that failed, and that nothing else waits for. */
+  readonly trouble: unknown;
+}
+
 /**
  * Brings the cluster in line with a decision, in the order of `effectOrder`, up to the status; what is told comes
  * after that. Services and routes are repaired with every decision, which makes no request where nothing differs.
+ * A repair that fails does not stop the rest: an analysis must not lose sight of its traffic because of it.
  *
- * @returns the cookies that the status has to keep
- * @throws TrafficAtRiskError for a step that users would notice; nothing after it was done
+ * @throws TypedError `TrafficAtRisk` for a step that users would notice, and whatever a write throws; nothing after
+ *   it was done
  */
-export async function act(services: Services, act: Act): Promise<Cookies | undefined> {
+export async function act(services: Services, act: Act): Promise<Acted> {
   const { canary, decided, signal, parts } = act;
   const { target, router } = parts;
   const isKept = keepsServices(act);
@@ -31,8 +40,15 @@ export async function act(services: Services, act: Act): Promise<Cookies | undef
     await target?.createPrimary(canary, signal);
   }
   if (decided.scalePrimary !== undefined) await target?.scalePrimary(canary, decided.scalePrimary, signal);
-  if (isKept) await services.reconcile(canary, decided.apex, signal);
-  const cookies = isKept || decided.routes !== undefined ? await route(services, act) : undefined;
+  // The bootstrap needs them for what comes next.
+  const isRepair = canary.status?.phase !== 'Initializing';
+  const served = isKept
+    ? await attempt(isRepair, signal, () => services.reconcile(canary, decided.apex, signal))
+    : {};
+  const routed =
+    isKept || decided.routes !== undefined
+      ? await attempt(decided.routes === undefined, signal, () => route(services, act))
+      : {};
   await scale(act);
   if (decided.promote !== undefined) await target?.promote(canary, decided.promote.revision, signal);
   if (decided.revert === true) {
@@ -40,7 +56,20 @@ export async function act(services: Services, act: Act): Promise<Cookies | undef
     await router?.revert(canary, signal);
     await target?.release(canary, signal);
   }
-  return cookies;
+  return { cookies: routed.result ?? undefined, trouble: served.trouble ?? routed.trouble };
+}
+
+async function attempt<T>(
+  mayFail: boolean,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<{ readonly result?: T; readonly trouble?: unknown }> {
+  try {
+    return { result: await work() };
+  } catch (error) {
+    if (!mayFail || signal.aborted) throw error;
+    return { trouble: error };
+  }
 }
 
 /** Whether Services and routes are ours to repair: not yet, or while nothing moves, or no more. */

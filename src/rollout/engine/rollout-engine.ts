@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { CancelledError, errorMessage, TypedError } from '../../base/errors.ts';
+import { CancelledError, errorMessage, nextStep, TypedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import { type Canary, canaryFinalizer } from '../../api/canary.ts';
@@ -64,6 +64,10 @@ interface CanaryState {
 /** More decisions in a row than any rollout needs: whoever gets there is going round in circles. */
 const maxTurns = 20;
 const pauseMs = 1000;
+/** Until a repair that failed is tried again. */
+const repairMs = 10_000;
+/** Until a step that the server refused is tried again. */
+const refusedMs = 30_000;
 
 /**
  * Runs the rollouts of a cluster: observes, decides, acts, and observes again, until nothing is left to do before the
@@ -160,9 +164,7 @@ export class RolloutEngine {
     context: ReconcileContext,
   ): Promise<'again' | Result> {
     try {
-      const next = await this.#turn(canary, state, context);
-      state.failure = undefined;
-      return next;
+      return await this.#turn(canary, state, context);
     } catch (error) {
       if (context.signal.aborted) throw error;
       // Gone in the middle: what was made for it goes with it.
@@ -170,14 +172,22 @@ export class RolloutEngine {
         return 'again';
       // Somebody else has changed something: its event is on its way.
       if (isConflict(error)) return { requeueAfterMs: pauseMs };
-      const isChange = error instanceof TypedError && error.code === 'RevisionChanged';
-      const message = errorMessage(error);
-      if (!isChange && state.failure !== message) {
-        state.failure = message;
-        this.#tell(canary, { type: 'Warning', message, phase: canary.status?.phase ?? '' });
-      }
+      this.#report(canary, state, error);
+      // A rollout is never left alone half-way, whatever the server refused.
+      if (nextStep(error) === 'stalled' || nextStep(error) === 'wait') return { requeueAfterMs: refusedMs };
       throw error;
     }
+  }
+
+  /** Tells a failure, once while it lasts. What settles itself is not worth telling. */
+  #report(canary: Canary, state: CanaryState, error: unknown): void {
+    const isPassing = isConflict(error) || (error instanceof TypedError && error.code === 'RevisionChanged');
+    if (isPassing) return;
+    const message = error === undefined ? undefined : errorMessage(error);
+    if (message !== undefined && message !== state.failure) {
+      this.#tell(canary, { type: 'Warning', message, phase: canary.status?.phase ?? '' });
+    }
+    state.failure = message;
   }
 
   async #turn(canary: Canary, state: CanaryState, context: ReconcileContext): Promise<'again' | Result> {
@@ -192,7 +202,7 @@ export class RolloutEngine {
     context.log.debug('decided', { step: decided.step, phase: decided.phase });
     // What was being asked no longer matters.
     if (decided.ask === undefined) state.inquiry.stop();
-    const cookies = await act(this.#options.services, {
+    const { cookies, trouble } = await act(this.#options.services, {
       canary: known,
       decided,
       parts,
@@ -200,18 +210,26 @@ export class RolloutEngine {
       signal: context.signal,
     });
     state.cookies = cookies ?? state.cookies;
+    this.#report(canary, state, trouble);
     const isWritten = await this.#write(canary, state, decided, context.signal);
-    if (!sight.isRival) rolloutMetrics.observed(canary, decided.phase, parts.router?.observe(canary));
+    if (!sight.isRival) {
+      const weights = this.#options.routers(parts.provider)?.observe(canary);
+      rolloutMetrics.observed(canary, decided.phase, weights);
+    }
     if (decided.ask !== undefined) {
       state.askedAt ??= clock.monotonic();
       state.inquiry.ask(known, decided.ask);
-      return undefined;
+      return trouble === undefined ? undefined : { requeueAfterMs: repairMs };
     }
     if (decided.removeFinalizer === true) await this.#removeFinalizer(canary, context.signal);
     this.#settle(canary, state, decided);
     const { wakeAt } = decided;
     if (isWritten || hasEffects(decided) || (wakeAt !== undefined && wakeAt <= clock.now())) return 'again';
-    return wakeAt === undefined ? undefined : { requeueAfterMs: wakeAt - clock.now() };
+    const restMs = Math.min(
+      wakeAt === undefined ? Number.POSITIVE_INFINITY : wakeAt - clock.now(),
+      trouble === undefined ? Number.POSITIVE_INFINITY : repairMs,
+    );
+    return restMs === Number.POSITIVE_INFINITY ? undefined : { requeueAfterMs: restMs };
   }
 
   #partsOf(canary: Canary): Parts {

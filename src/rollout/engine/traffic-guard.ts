@@ -3,7 +3,7 @@ import type { Observation, Routes } from '../observation.ts';
 import { allToPrimary } from '../routes.ts';
 
 /** A step that users would have noticed. The decision came from an outdated view, or is a mistake of ours. */
-export class TrafficAtRiskError extends TypedError {
+class TrafficAtRiskError extends TypedError {
   constructor(message: string) {
     super(`refused: ${message}`, { code: 'TrafficAtRisk', next: 'retry' });
   }
