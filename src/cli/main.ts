@@ -40,9 +40,12 @@ program
     parsePort,
   )
   .action(
-    async ({ portBase, ...options }: { portBase?: number } & Omit<SandboxCommandOptions, 'portBase'>) => {
+    async ({
+      portBase,
+      ...options
+    }: { portBase?: number } & Omit<SandboxCommandOptions, 'portBase' | 'version'>) => {
       const { runSandbox } = await import('./sandbox.ts');
-      process.exitCode = await runSandbox({ ...options, portBase });
+      process.exitCode = await runSandbox({ ...options, portBase, version });
     },
   );
 
@@ -56,6 +59,17 @@ program
   .action(async (flags: readonly string[]) => {
     const { runAgent } = await import('./agent.ts');
     process.exitCode = await runAgent(flags, version);
+  });
+
+program
+  .command('loadtester')
+  .description('run load against canaries, and gates: what webhooks of rollouts call; -help tells the flags')
+  .argument('[flags...]')
+  .helpOption(false)
+  .allowUnknownOption()
+  .action(async (flags: readonly string[]) => {
+    const { runLoadtester } = await import('./loadtester.ts');
+    process.exitCode = await runLoadtester(flags);
   });
 
 await program.parseAsync();

@@ -9,7 +9,7 @@ import { listenEdge } from '../sandbox/edge.ts';
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
 import type { SandboxCluster } from '../sandbox/sandbox-cluster.ts';
 import { gitServer, parseServed, type Repositories } from './git-server.ts';
-import { podinfoImages } from '../sandbox/podinfo/podinfo-images.ts';
+import { images } from './images.ts';
 import { interruption } from './interruption.ts';
 import { makeFolder } from './make-folder.ts';
 import { shell } from './shell.ts';
@@ -23,6 +23,8 @@ export interface SandboxCommandOptions {
   readonly serve: readonly string[];
   /** The first of the ports to listen at; undefined: free ones. */
   readonly portBase: number | undefined;
+  /** Of this program: what its pods say they are. */
+  readonly version: string;
 }
 
 /** The name that pods call the machine's git server by. */
@@ -110,7 +112,7 @@ interface Running {
 }
 
 async function start(
-  { members, bare, portBase }: SandboxCommandOptions,
+  { members, bare, portBase, version }: SandboxCommandOptions,
   repositories: Repositories,
 ): Promise<Running> {
   const clock = realClock();
@@ -129,7 +131,7 @@ async function start(
       random: systemRandom(),
       log: jsonLog(() => clock.now(), 'error'),
       members,
-      images: podinfoImages(),
+      images: images(version),
       shell,
       bare,
       listen: { portBase },

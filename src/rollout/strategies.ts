@@ -7,10 +7,15 @@ import type { Strategy } from './strategy.ts';
 
 const kubernetesIterations = 10;
 
-/** The analysis that will run: plain Kubernetes can neither match requests nor weigh them. */
+/**
+ * The analysis that will run: plain Kubernetes can neither match requests nor weigh them, and connections can neither
+ * be matched nor copied.
+ */
 export function effectiveAnalysis(spec: CanarySpec, provider: string): CanaryAnalysis {
-  if (provider !== 'kubernetes') return spec.analysis;
+  const isTcp = spec.service?.appProtocol?.toLowerCase() === 'tcp';
+  if (provider !== 'kubernetes' && !isTcp) return spec.analysis;
   const { match: _match, mirror: _mirror, ...analysis } = spec.analysis;
+  if (provider !== 'kubernetes') return analysis;
   const { iterations = 0 } = analysis;
   return iterations < 1 ? { ...analysis, iterations: kubernetesIterations } : analysis;
 }

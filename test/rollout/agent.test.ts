@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { installDefinitions } from '../../src/sandbox/installation.ts';
 import { get } from '../sandbox/backend.ts';
 import { kinds, namespace, RolloutWorld, specOf } from './rollout-world.ts';
 
@@ -58,6 +59,20 @@ test('a contradictory Canary says so, once, and touches nothing', async () => {
     expect(await world.replicas('podinfo')).toBe(2);
     await cluster.patch(key, 'merge', { spec: { provider: 'istio' } });
     await world.phase('Initialized');
+  });
+}, 120_000);
+
+test('Istio may come after the agent', async () => {
+  await RolloutWorld.run({ seed: 'late', bare: true }, async (world) => {
+    await world.createCanary(specOf({ stepWeight: 20 }, { skipAnalysis: true }));
+    await world.clock.sleep(30_000);
+    expect(world.events).toEqual([
+      'W provider istio is not supported here: use istio (its kinds must be installed) or kubernetes',
+    ]);
+    await installDefinitions(world.cluster.client);
+    await world.phase('Initialized');
+    const routes = await world.cluster.client.resource(kinds.virtualServices).get(key);
+    expect(routes.metadata.name).toBe('podinfo');
   });
 }, 120_000);
 

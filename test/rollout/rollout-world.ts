@@ -6,6 +6,7 @@ import { shell } from '../../src/cli/shell.ts';
 import type { Canary, CanarySpec } from '../../src/api/canary.ts';
 import type { CanaryStatus } from '../../src/api/canary-status.ts';
 import type { ResourceKind } from '../../src/kube/resource-client.ts';
+import { Store } from '../../src/kube/store.ts';
 import type { KubeObject, Unstructured } from '../../src/machinery/object.ts';
 import { agent } from '../../src/rollout/agent/agent.ts';
 import type { SandboxCall } from '../../src/sandbox/faults.ts';
@@ -41,6 +42,8 @@ export interface WorldOptions {
   readonly seed: string;
   /** Further arguments of the agent. */
   readonly args?: readonly string[];
+  /** A cluster without Istio and Prometheus. */
+  readonly bare?: boolean;
   /** Hears of all requests of the agent to the API server, before they are carried out: see `FaultHook`. */
   readonly onRequest?: (call: SandboxCall, world: RolloutWorld) => void | Promise<void>;
 }
@@ -75,6 +78,7 @@ export class RolloutWorld {
         random: seededRandom(options.seed),
         log: silentLog,
         members: 1,
+        bare: options.bare,
         images: (reference, full) => (reference === agentImage ? entry : findImage(images, full)),
         shell,
         faults: (call) => {
@@ -84,7 +88,7 @@ export class RolloutWorld {
       });
       try {
         world.#cluster = sandbox.members[0];
-        await world.#install(options.args ?? []);
+        await world.#install(options);
         await story(world);
       } finally {
         world.#stop.abort();
@@ -107,8 +111,12 @@ export class RolloutWorld {
     });
   }
 
-  async #install(args: readonly string[]): Promise<void> {
+  async #install({ args = [], bare = false }: WorldOptions): Promise<void> {
     const { cluster } = this;
+    if (bare) {
+      const metadata = { name: 'istio-system' };
+      await create(cluster, '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata });
+    }
     await this.#listen();
     await installAgent(cluster, [`-event-webhook=http://${machine}:${webhookPort}/`, ...args]);
     await create(cluster, '/api/v1/namespaces', {
@@ -116,7 +124,20 @@ export class RolloutWorld {
       kind: 'Namespace',
       metadata: { name: namespace, labels: { 'istio-injection': 'enabled' } },
     });
-    await create(cluster, '/apis/networking.istio.io/v1/namespaces/istio-system/gateways', {
+    if (!bare) await this.#installGateway();
+    await create(cluster, `/apis/apps/v1/namespaces/${namespace}/deployments`, podinfo());
+    await this.until('the kinds of the agent', async () => {
+      const { status } = await cluster.client
+        .raw('GET', '/apis/flagger.app/v1beta1')
+        .catch(() => ({ status: 404 }));
+      return status === 200;
+    });
+    this.#follow(kinds.canaries, (object) => this.#sawCanary(object));
+    if (!bare) this.#follow(kinds.virtualServices, (object) => this.#sawRoutes(object));
+  }
+
+  async #installGateway(): Promise<void> {
+    await create(this.cluster, '/apis/networking.istio.io/v1/namespaces/istio-system/gateways', {
       apiVersion: 'networking.istio.io/v1',
       kind: 'Gateway',
       metadata: { name: 'public-gateway' },
@@ -125,15 +146,6 @@ export class RolloutWorld {
         servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }],
       },
     });
-    await create(cluster, `/apis/apps/v1/namespaces/${namespace}/deployments`, podinfo());
-    await this.until('the kinds of the agent', async () => {
-      const { status } = await cluster.client
-        .raw('GET', '/apis/flagger.app/v1beta1')
-        .catch(() => ({ status: 404 }));
-      return status === 200;
-    });
-    void this.#follow(kinds.canaries, (object) => this.#sawCanary(object));
-    void this.#follow(kinds.virtualServices, (object) => this.#sawRoutes(object));
   }
 
   /** Ten requests a second until the end. @param host of the VirtualService */
@@ -274,18 +286,18 @@ export class RolloutWorld {
     if (list.at(-1) !== entry) list.push(entry);
   }
 
-  async #follow(of: ResourceKind, saw: (object: Unstructured) => void): Promise<void> {
-    const { signal } = this.#stop;
-    const resource = this.cluster.client.resource(of);
-    try {
-      const { metadata } = await resource.list({ namespace });
-      const { resourceVersion } = metadata;
-      for await (const event of resource.watch({ namespace, resourceVersion, signal })) {
-        if (event.type === 'ADDED' || event.type === 'MODIFIED') saw(event.object);
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
+  #follow(of: ResourceKind, saw: (object: Unstructured) => void): void {
+    const store = new Store({
+      client: this.cluster.client.resource(of),
+      clock: this.clock,
+      random: seededRandom(of.resource),
+      log: silentLog,
+      namespace,
+    });
+    store.subscribe((event) => {
+      if (event.type !== 'deleted') saw(event.object);
+    });
+    void store.run(this.#stop.signal);
   }
 }
 

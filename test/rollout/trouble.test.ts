@@ -53,3 +53,23 @@ test.each(crashes)(
   },
   120_000,
 );
+
+test('an API server that is away for half a minute costs time, and nothing else', async () => {
+  await RolloutWorld.run({ seed: 'away' }, async (world) => {
+    await world.createCanary(specOf({ stepWeight: 50, interval: '5s', threshold: 100 }));
+    await world.phase('Initialized');
+    world.load();
+    await world.clock.sleep(5000);
+    await world.deploy('6.5.4');
+    await world.until('the first step', async () => (await world.canary()).status?.canaryWeight === 50);
+    world.cluster.cutOff();
+    // The leader loses its Lease, but nodes are not yet taken for dead.
+    await world.clock.sleep(30_000);
+    expect(await world.serves()).toEqual(['6.5.3', '6.5.4']);
+    world.cluster.restore();
+    await world.phase('Succeeded', 10);
+    await world.clock.sleep(5000);
+    expect([...world.answers.keys()].sort()).toEqual(['6.5.3', '6.5.4']);
+    expect(await world.serves()).toEqual(['6.5.4']);
+  });
+}, 120_000);

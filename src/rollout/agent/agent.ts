@@ -40,6 +40,7 @@ export interface AgentEnvironment {
 
 /** Flagger's, so that the two never work on the same Canaries where both elect. */
 const leaseName = 'flagger-leader-election';
+const virtualServices = { group: 'networking.istio.io', resource: 'virtualservices' } as const;
 /** How long a server takes to serve what a new definition defines, in milliseconds. */
 const servedMs = 2000;
 
@@ -135,7 +136,7 @@ class Agent {
     });
     const { clock, random } = seams;
     const definitions = Object.values(rolloutDefinitions);
-    await untilItAnswers(this.#parts, () =>
+    await untilItAnswers(this.#parts, signal, () =>
       ensureCustomResourceDefinitions({ client, clock, random, log, definitions, signal }),
     );
     if (signal.aborted) return;
@@ -167,9 +168,9 @@ class Agent {
     const { signal } = term;
     const { context, options, log, environment } = this.#parts;
     const { clock, random, network } = context.seams;
-    const { mapping } = await discover(client);
-    const hasIstio =
-      mapping.byResource({ group: 'networking.istio.io', resource: 'virtualservices' }) !== undefined;
+    const discovered = await untilItAnswers(this.#parts, signal, () => discover(client));
+    if (discovered === undefined) return;
+    const hasIstio = discovered.mapping.byResource(virtualServices) !== undefined;
     if (!hasIstio && options.meshProvider === 'istio') {
       log.warn('this cluster has no kinds of networking.istio.io: Canaries of provider istio wait for them');
     }
@@ -211,7 +212,7 @@ class Agent {
   async #istioComes(client: RestClient, signal: AbortSignal): Promise<void> {
     const { context, log } = this.#parts;
     const { clock, random } = context.seams;
-    const name = 'virtualservices.networking.istio.io';
+    const name = `${virtualServices.resource}.${virtualServices.group}`;
     const definitions = new Store({
       client: client.resource(definitionKind),
       clock,
@@ -240,15 +241,20 @@ async function inCluster({ files, env, seams }: ProgramContext): Promise<ApiConn
   return { connection, fetch, upgrade, close: async () => {} };
 }
 
-/** An API server that is not there yet is no reason to end. */
-async function untilItAnswers({ context, log }: AgentParts, work: () => Promise<void>): Promise<void> {
-  const { signal, seams } = context;
+/** An API server that is not there yet is no reason to end. @returns undefined when `signal` aborts first */
+async function untilItAnswers<T>(
+  { context, log }: AgentParts,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
   for (let waitMs = 1000; !signal.aborted; waitMs = Math.min(30_000, 2 * waitMs)) {
     try {
       return await work();
     } catch (error) {
+      if (signal.aborted) break;
       log.warn('the API server does not do what is asked; trying again', { error, waitMs });
-      await seams.clock.sleep(waitMs, signal).catch(() => {});
+      await context.seams.clock.sleep(waitMs, signal).catch(() => {});
     }
   }
+  return undefined;
 }
