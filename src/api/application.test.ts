@@ -6,7 +6,8 @@ import { silentLog } from '../base/log.ts';
 import { seededRandom } from '../base/random.ts';
 import { ensureCustomResourceDefinitions } from '../kube/custom-resource-definitions.ts';
 import { fieldErrorMessage } from '../machinery/field-errors.ts';
-import { jsonClone, type JsonObject } from '../machinery/json.ts';
+import { type Json, jsonClone, type JsonObject } from '../machinery/json.ts';
+import { asJson } from '../machinery/object.ts';
 import { type Cluster, inProcessServer, startCluster } from '../sandbox/apiserver/cluster.ts';
 import { fleetOf, policyName, validateApplication } from './application-validation.ts';
 import type { Application } from './application.ts';
@@ -51,17 +52,27 @@ function example(path: string): JsonObject {
 
 const applications = '/apis/apps.kurator.dev/v1alpha1/namespaces/default/applications';
 const seed = example('rollout/blue_green.yaml') as unknown as Application;
-type Writable = { -readonly [K in keyof Application]: Application[K] };
+/** Values by path below `spec`; undefined takes away. */
+type Changes = Readonly<Record<string, unknown>>;
 
 /** The walkthrough's Application, changed. */
-function changed(change: (application: Writable & { spec: any }) => void, name = 'changed'): Application {
-  const application = jsonClone(seed) as Writable;
+function changed(changes: Changes, name = 'changed'): Application {
+  const application = jsonClone(seed);
   application.metadata.name = name;
-  change(application);
+  for (const [path, value] of Object.entries(changes)) {
+    const keys = path.split('.');
+    const last = keys.pop() ?? '';
+    let at = asJson(application)['spec'];
+    for (const key of keys) at = (at as JsonObject)[key];
+    if (value === undefined) delete (at as JsonObject)[last];
+    else (at as JsonObject)[last] = value as Json;
+  }
   return application;
 }
 
-const rolloutOf = ({ spec }: Application) => spec.syncPolicies[0]!.rollout!;
+const rollout = 'syncPolicies.0.rollout';
+const routing = `${rollout}.rolloutPolicy.trafficRouting`;
+const analysis = `${rollout}.rolloutPolicy.trafficAnalysis`;
 
 describe('an Application', () => {
   test.each(['blue_green', 'canary', 'ab-testing'])(
@@ -74,10 +85,14 @@ describe('an Application', () => {
 
       expect(body.message).toBeUndefined();
       expect(status).toBe(201);
-      const expected = jsonClone(input.spec) as any;
-      expected.source.gitRepository.gitImplementation = 'go-git';
-      for (const policy of expected.syncPolicies) policy.kustomization.force = false;
-      expect(body.spec).toEqual(expected);
+      expect(body.spec).toEqual({
+        ...input.spec,
+        source: { gitRepository: { ...input.spec.source.gitRepository, gitImplementation: 'go-git' } },
+        syncPolicies: input.spec.syncPolicies.map(({ kustomization, ...policy }) => ({
+          ...policy,
+          kustomization: { ...kustomization, force: false },
+        })),
+      });
       expect(validateApplication({ ...input, spec: body.spec } as never)).toEqual([]);
 
       const again = await send('PATCH', path, input, 'application/apply-patch+yaml');
@@ -88,10 +103,8 @@ describe('an Application', () => {
   test('gets the defaults of helm and OCI sources, inside what was given only', async () => {
     const helm = { chart: { spec: { chart: 'podinfo' } }, interval: '50m' };
     const source = { helmRepository: { url: 'https://example.com', interval: '5m' } };
-    const application = changed(({ spec }) => {
-      spec.source = source;
-      spec.syncPolicies = [{ helm: { ...helm, values: { a: { b: [1] } } } }];
-    }, 'helm');
+    const syncPolicies = [{ helm: { ...helm, values: { a: { b: [1] } } } }];
+    const application = changed({ source, syncPolicies }, 'helm');
 
     const { body } = await send('POST', applications, application);
 
@@ -126,107 +139,79 @@ describe('an Application', () => {
   });
 
   const consistent = 'because fleet must be consistent throughout the application';
-  const refused: [string, (application: Application & { spec: any }) => void, string, string?][] = [
-    ['no source', ({ spec }) => (spec.source = {}), 'exactly one of gitRepository'],
+  const refused: [string, Changes, string, string?][] = [
+    ['no source', { source: {} }, 'exactly one of gitRepository'],
     [
       'two sources',
-      ({ spec }) => (spec.source.ociRepository = { url: 'oci://a', interval: '1m' }),
+      { 'source.ociRepository': { url: 'oci://a', interval: '1m' } },
       'exactly one of gitRepository',
     ],
-    ['no policies', ({ spec }) => (spec.syncPolicies = []), 'spec.syncPolicies'],
-    ['a policy that does nothing', ({ spec }) => delete spec.syncPolicies[1].kustomization, 'exactly one of'],
+    ['no policies', { syncPolicies: [] }, 'spec.syncPolicies'],
+    ['a policy that does nothing', { 'syncPolicies.1.kustomization': undefined }, 'exactly one of'],
     [
       'policies of one name',
-      ({ spec }) => {
-        spec.syncPolicies[0].name = 'a';
-        spec.syncPolicies[1].name = 'A';
-      },
+      { 'syncPolicies.0.name': 'a', 'syncPolicies.1.name': 'A' },
       'unique',
       'spec.syncPolicies[1].name: Duplicate value: "a"',
     ],
     [
       'a policy with another fleet than the Application',
-      ({ spec }) => {
-        spec.destination = { fleet: 'quickstart' };
-        spec.syncPolicies[1].destination.fleet = 'other';
-      },
+      { destination: { fleet: 'quickstart' }, 'syncPolicies.1.destination.fleet': 'other' },
       `must be same as application.spec.destination.fleet:quickstart, ${consistent}`,
       `spec.syncPolicies[1].destination.fleet: Invalid value: "other": must be same as application.spec.destination.fleet:quickstart, ${consistent}`,
     ],
     [
       'policies with two fleets',
-      ({ spec }) => (spec.syncPolicies[1].destination.fleet = 'other'),
+      { 'syncPolicies.1.destination.fleet': 'other' },
       `must be same as firstPolicyFleet:quickstart, ${consistent}`,
       `spec.syncPolicies[1].destination.fleet: Invalid value: "other": must be same as firstPolicyFleet:quickstart, ${consistent}`,
     ],
     [
       'a fleet in some policies',
-      ({ spec }) => delete spec.syncPolicies[0].destination,
+      { 'syncPolicies.0.destination': undefined },
       'must be set when application.spec.destination.fleet is not set',
       'spec.syncPolicies.destination.fleet: Required value: must be set when application.spec.destination.fleet is not set',
     ],
     [
       'a StatefulSet',
-      (application) => (rolloutOf(application).workload.kind = 'StatefulSet'),
+      { [`${rollout}.workload.kind`]: 'StatefulSet' },
       'must be Deployment or DaemonSet',
       'spec.syncPolicies[0].rollout.workload.kind: Unsupported value: "StatefulSet": supported values: "Deployment", "DaemonSet"',
     ],
     [
       'nginx without a host',
-      (application) => (rolloutOf(application).trafficRoutingProvider = 'nginx'),
+      { [`${rollout}.trafficRoutingProvider`]: 'nginx' },
       'nginx needs rolloutPolicy.trafficRouting.host',
       'expected application.syncPolicies.Rollout.RolloutPolicy.TrafficRouting.Host in index 0',
     ],
-    [
-      'an unknown provider',
-      (application) => (rolloutOf(application).trafficRoutingProvider = 'isto' as never),
-      'trafficRoutingProvider',
-    ],
+    ['an unknown provider', { [`${rollout}.trafficRoutingProvider`]: 'isto' }, 'trafficRoutingProvider'],
     [
       'two strategies',
-      (application) =>
-        (rolloutOf(application).rolloutPolicy.trafficRouting.canaryStrategy = { stepWeight: 10 }),
+      { [`${routing}.canaryStrategy`]: { stepWeight: 10 } },
       'exactly one of canaryStrategy and analysisTimes',
     ],
     [
       'no strategy',
-      (application) => delete rolloutOf(application).rolloutPolicy.trafficRouting.analysisTimes,
+      { [`${routing}.analysisTimes`]: undefined },
       'exactly one of canaryStrategy and analysisTimes',
     ],
     [
       'two ways to step',
-      (application) => {
-        const { trafficRouting } = rolloutOf(application).rolloutPolicy;
-        delete trafficRouting.analysisTimes;
-        trafficRouting.canaryStrategy = { stepWeight: 10, stepWeights: [1, 2] };
+      {
+        [`${routing}.analysisTimes`]: undefined,
+        [`${routing}.canaryStrategy`]: { stepWeight: 10, stepWeights: [1, 2] },
       },
       'exactly one of stepWeight and stepWeights',
     ],
-    [
-      'no routing',
-      (application) => delete (rolloutOf(application).rolloutPolicy as any).trafficRouting,
-      'trafficRouting',
-    ],
-    [
-      'no analysis',
-      (application) => delete (rolloutOf(application).rolloutPolicy as any).trafficAnalysis,
-      'trafficAnalysis',
-    ],
+    ['no routing', { [routing]: undefined }, 'trafficRouting'],
+    ['no analysis', { [analysis]: undefined }, 'trafficAnalysis'],
     [
       'a range upside down',
-      (application) =>
-        (rolloutOf(application).rolloutPolicy.trafficAnalysis.metrics![0]!.thresholdRange = {
-          min: 2,
-          max: 1,
-        }),
+      { [`${analysis}.metrics.0.thresholdRange`]: { min: 2, max: 1 } },
       'min must not exceed max',
     ],
-    [
-      'commands twice',
-      (application) => (rolloutOf(application).rolloutPolicy.trafficAnalysis.webhooks!.commands = ['a']),
-      'command and commands are the same',
-    ],
-    ['an address of scp', ({ spec }) => (spec.source.gitRepository.url = 'git@host:path'), 'url'],
+    ['commands twice', { [`${analysis}.webhooks.commands`]: ['a'] }, 'command and commands are the same'],
+    ['an address of scp', { 'source.gitRepository.url': 'git@host:path' }, 'url'],
   ];
 
   test.each(refused)(
@@ -244,25 +229,16 @@ describe('an Application', () => {
     },
   );
 
-  const accepted: [string, (application: Application & { spec: any }) => void][] = [
-    ['kinds in any case', (application) => (rolloutOf(application).workload.kind = 'deployment')],
-    [
-      'the alias of command',
-      (application) => {
-        const { trafficAnalysis } = rolloutOf(application).rolloutPolicy;
-        trafficAnalysis.webhooks = { commands: ['hey http://a'] };
-      },
-    ],
+  const accepted: [string, Changes][] = [
+    ['kinds in any case', { [`${rollout}.workload.kind`]: 'deployment' }],
+    ['the alias of command', { [`${analysis}.webhooks`]: { commands: ['hey http://a'] } }],
     [
       'no fleet at all: the host cluster',
-      ({ spec }) => spec.syncPolicies.forEach((policy: any) => delete policy.destination),
+      { 'syncPolicies.0.destination': undefined, 'syncPolicies.1.destination': undefined },
     ],
     [
       'the fleet of the Application',
-      ({ spec }) => {
-        spec.destination = { fleet: 'quickstart' };
-        delete spec.syncPolicies[1].destination;
-      },
+      { destination: { fleet: 'quickstart' }, 'syncPolicies.1.destination': undefined },
     ],
   ];
 
@@ -277,7 +253,7 @@ describe('an Application', () => {
   });
 
   test('names its policies by their place, and another one cannot take such a name', () => {
-    const application = changed(({ spec }) => (spec.syncPolicies[1].name = 'Changed-0'));
+    const application = changed({ 'syncPolicies.1.name': 'Changed-0' });
 
     expect(policyName('changed', application.spec, 0)).toBe('changed-0');
     expect(validateApplication(application).map(fieldErrorMessage)).toEqual([

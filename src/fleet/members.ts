@@ -24,7 +24,7 @@ interface Entry {
 }
 
 /** Connections over sockets, one pool for each. */
-export function connectOverSockets(clock: Clock): ConnectMember {
+function connectOverSockets(clock: Clock): ConnectMember {
   return (config) => connect(config, { clock, userAgent: 'viridian-manager' });
 }
 

@@ -45,7 +45,7 @@ export interface RolloutCluster {
 /** Finds EndpointSlices by `NAMESPACE/NAME` of their Service. */
 export const byService = 'service';
 
-function serviceOfSlice({ metadata: { namespace, labels } }: KubeObject): readonly string[] {
+function serviceOfSlice({ metadata: { namespace, labels } }: Unstructured): readonly string[] {
   const name = labels?.['kubernetes.io/service-name'];
   return name === undefined ? [] : [`${namespace ?? ''}/${name}`];
 }
@@ -81,7 +81,7 @@ export function rolloutCluster(options: RolloutClusterOptions): RolloutCluster {
     deployments: cached(kind('apps', 'v1', 'deployments', 'Deployment')),
     daemonSets: cached(kind('apps', 'v1', 'daemonsets', 'DaemonSet')),
     services: cached(kind('', 'v1', 'services', 'Service')),
-    endpointSlices: cached<Unstructured>(kind('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice'), {
+    endpointSlices: cached(kind('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice'), {
       project: withoutManagedFields,
       indexes: { [byService]: serviceOfSlice },
     }),

@@ -22,7 +22,7 @@ export interface PrometheusServer {
 const timeoutMs = 5_000;
 const maxAnswerBytes = 1024 * 1024;
 
-export const noValuesFound = 'no values found';
+const noValuesFound = 'no values found';
 
 /** Asks for the value of a query now. @throws TypedError only when `signal` aborts */
 export async function queryPrometheus(

@@ -46,9 +46,7 @@ function originalSelector({ metadata: { annotations = {} } }: KubeObject): JsonO
 /** Those for Flux that are there because the engine wants them, and nobody else does. */
 function addedAnnotations(live: KubeObject): readonly string[] {
   const ours = annotationsOf(ownFields(live));
-  const others = (live.metadata.managedFields ?? []).filter(
-    ({ manager, fieldsV1 }) => fieldsV1 !== ownFields(live) && !isEngine(manager),
-  );
+  const others = (live.metadata.managedFields ?? []).filter(({ manager }) => !isEngine(manager));
   return Object.keys(fluxAnnotations).filter(
     (key) =>
       Object.hasOwn(ours, `f:${key}`) &&

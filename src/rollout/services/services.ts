@@ -29,7 +29,7 @@ export function services(cluster: RolloutCluster, options: ServicesOptions): Ser
 }
 
 /** The name of the Service that users call. */
-export function apexOf({ spec: { service, targetRef } }: Canary): string {
+function apexOf({ spec: { service, targetRef } }: Canary): string {
   const name = service?.name ?? '';
   return name === '' ? targetRef.name : name;
 }

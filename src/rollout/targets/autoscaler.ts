@@ -5,7 +5,7 @@ import { asJson, type Unstructured } from '../../machinery/object.ts';
 import type { RolloutCluster } from '../cluster.ts';
 import { numberAt, objectAt, pick } from './fields.ts';
 import { controllerReference, isToolkit } from './options.ts';
-import { replace } from './writes.ts';
+import { replace, withLabels } from './writes.ts';
 
 const copied: readonly string[] = ['minReplicas', 'maxReplicas', 'metrics', 'behavior'];
 
@@ -63,12 +63,10 @@ export async function copyAutoscaler(
     ...live,
     apiVersion: autoscaler.apiVersion,
     kind: autoscaler.kind,
-    metadata: {
-      ...live?.metadata,
-      ...key,
-      labels: pick(labels, (label) => !isToolkit(label)) as Record<string, string>,
-      ownerReferences: [controllerReference(canary)],
-    },
+    metadata: withLabels(
+      { ...live?.metadata, ...key, ownerReferences: [controllerReference(canary)] },
+      pick(labels, (label) => !isToolkit(label)),
+    ),
     spec: {
       ...pick(spec, (field) => copied.includes(field)),
       ...scalerReplicas(canary),

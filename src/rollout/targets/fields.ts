@@ -36,3 +36,9 @@ export function pick(object: JsonObject, isWanted: (key: string) => boolean): Js
 export function withMembers(object: JsonObject, values: JsonObject, names: readonly string[]): JsonObject {
   return { ...pick(object, (key) => !names.includes(key)), ...pick(values, (key) => names.includes(key)) };
 }
+
+/** `NAME.NAMESPACE`, as messages have it. */
+export function fullName(object: JsonObject): string {
+  const metadata = objectAt(object, 'metadata');
+  return `${textAt(metadata, 'name') ?? ''}.${textAt(metadata, 'namespace') ?? ''}`;
+}

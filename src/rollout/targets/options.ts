@@ -4,7 +4,7 @@ import type { Canary } from '../../api/canary.ts';
 import { own, type JsonObject } from '../../machinery/json.ts';
 import { ownerReferenceOf } from '../../machinery/owner-references.ts';
 import type { OwnerReference } from '../../machinery/object.ts';
-import { objectAt, pick } from './fields.ts';
+import { fullName, objectAt, pick, textAt } from './fields.ts';
 
 export interface TargetOptions {
   /** Labels that tell the pods of a target, by preference. Default: app, name, app.kubernetes.io/name. */
@@ -35,10 +35,9 @@ export function selectorLabelOf(
     const value = own(matchLabels, label);
     if (typeof value === 'string') return { label, value };
   }
-  const { name, namespace } = objectAt(workload, 'metadata');
-  const kind = String(own(workload, 'kind') ?? '').toLowerCase();
+  const kind = (textAt(workload, 'kind') ?? '').toLowerCase();
   throw new InvalidInputError(
-    `${kind} ${String(name)}.${String(namespace)} spec.selector.matchLabels must contain one of [${labels.join(' ')}]`,
+    `${kind} ${fullName(workload)} spec.selector.matchLabels must contain one of [${labels.join(' ')}]`,
   );
 }
 

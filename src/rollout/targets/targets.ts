@@ -7,11 +7,11 @@ import { WorkloadTarget } from './workload-target.ts';
 
 export type { TargetOptions } from './options.ts';
 
-export function deploymentTarget(cluster: RolloutCluster, options: TargetOptions): Target {
+function deploymentTarget(cluster: RolloutCluster, options: TargetOptions): Target {
   return new WorkloadTarget(deployment, cluster, options);
 }
 
-export function daemonSetTarget(cluster: RolloutCluster, options: TargetOptions): Target {
+function daemonSetTarget(cluster: RolloutCluster, options: TargetOptions): Target {
   return new WorkloadTarget(daemonSet, cluster, options);
 }
 

@@ -8,7 +8,7 @@ import { type Config, configOf, isTracked } from './config.ts';
 import { configReferences, type ConfigReference } from './config-references.ts';
 import { objectAt } from './fields.ts';
 import { controllerReference, includedLabels, type TargetOptions } from './options.ts';
-import { readIfThere, replace } from './writes.ts';
+import { readIfThere, replace, withLabels } from './writes.ts';
 
 /** The configs that a target uses and its primary has copies of, by `configmap/NAME` or `secret/NAME`. */
 export type UsedConfigs = ReadonlyMap<string, Config>;
@@ -94,12 +94,10 @@ export async function copyConfigs(
     const copy = {
       apiVersion,
       kind,
-      metadata: {
-        ...live?.metadata,
-        ...key,
-        labels: includedLabels(labels ?? {}, options.includeLabelPrefix) as Record<string, string>,
-        ownerReferences: owners(canary, live?.metadata.ownerReferences),
-      },
+      metadata: withLabels(
+        { ...live?.metadata, ...key, ownerReferences: owners(canary, live?.metadata.ownerReferences) },
+        includedLabels(labels ?? {}, options.includeLabelPrefix),
+      ),
       ...(kind === 'Secret' ? { type: config.type ?? 'Opaque' } : {}),
       ...dataOf(source),
     };

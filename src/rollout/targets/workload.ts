@@ -2,7 +2,7 @@ import { InvalidInputError } from '../../base/errors.ts';
 import { own, type JsonObject } from '../../machinery/json.ts';
 import type { CachedResource } from '../../kube/cached-resource.ts';
 import type { RolloutCluster } from '../cluster.ts';
-import { objectAt, pick, textAt } from './fields.ts';
+import { fullName, objectAt, pick, textAt } from './fields.ts';
 
 /** What tells Deployments from DaemonSets. */
 export interface Workload {
@@ -54,9 +54,8 @@ export function isScaledToZero({ hasReplicas }: Workload, workload: JsonObject):
 export function checkStrategy({ hasReplicas }: Workload, workload: JsonObject): void {
   const type = textAt(objectAt(workload, 'spec', 'updateStrategy'), 'type') ?? 'RollingUpdate';
   if (hasReplicas || type === 'RollingUpdate') return;
-  const { name, namespace } = objectAt(workload, 'metadata');
   throw new InvalidInputError(
-    `daemonset ${String(name)}.${String(namespace)} must have RollingUpdate strategy but have ${type}`,
+    `daemonset ${fullName(workload)} must have RollingUpdate strategy but have ${type}`,
   );
 }
 

@@ -3,7 +3,7 @@ import type { ObjectKey, RequestOptions } from '../../kube/resource-client.ts';
 import { isNotFound } from '../../kube/api-error.ts';
 import { createMergePatch } from '../../machinery/merge-patch.ts';
 import type { JsonObject } from '../../machinery/json.ts';
-import { asJson, type KubeObject, type ManagedFieldsEntry } from '../../machinery/object.ts';
+import { asJson, type KubeObject, type ManagedFieldsEntry, type ObjectMeta } from '../../machinery/object.ts';
 import { agentFieldManager } from '../cluster.ts';
 
 /**
@@ -63,4 +63,11 @@ export function ownFields({ metadata }: KubeObject): JsonObject {
 
 export function keyOf({ metadata: { namespace, name = '' } }: KubeObject): ObjectKey {
   return { namespace, name };
+}
+
+/** The metadata with these labels; without a member for none, as the server keeps it. */
+export function withLabels(metadata: ObjectMeta, labels: JsonObject): ObjectMeta {
+  const { labels: _, ...rest } = metadata;
+  if (Object.keys(labels).length === 0) return rest;
+  return { ...rest, labels: labels as Record<string, string> };
 }

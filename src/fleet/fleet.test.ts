@@ -1,0 +1,691 @@
+import { readFileSync } from 'node:fs';
+import { parseAllDocuments } from 'yaml';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fleetDefinitions } from '../api/custom-resource-definitions.ts';
+import type { AttachedCluster } from '../api/attached-cluster.ts';
+import type { Fleet } from '../api/fleet.ts';
+import { VirtualClock } from '../base/clock.ts';
+import type { Fetch } from '../base/fetch.ts';
+import { silentLog } from '../base/log.ts';
+import { seededRandom } from '../base/random.ts';
+import { isNotFound } from '../kube/api-error.ts';
+import type { Credentials } from '../kube/credentials.ts';
+import { ensureCustomResourceDefinitions } from '../kube/custom-resource-definitions.ts';
+import type { KubeEvent } from '../kube/event-correlator.ts';
+import { eventKind } from '../kube/event-recorder.ts';
+import type { ResourceKind } from '../kube/resource-client.ts';
+import { createClient, type RestClient } from '../kube/rest-client.ts';
+import { getCondition } from '../machinery/conditions.ts';
+import type { Unstructured } from '../machinery/object.ts';
+import { type Cluster, inProcessServer, startCluster } from '../sandbox/apiserver/cluster.ts';
+import { ApiDoor } from '../sandbox/faults.ts';
+import { abandonAnnotation } from './fleet-status.ts';
+import { fleetControllers, type FleetControllersOptions } from './fleet-controllers.ts';
+import {
+  attachedClusterKind,
+  clusterRoleBindingKind,
+  clusterRoleKind,
+  deploymentKind,
+  fleetKind,
+  secretKind,
+  serviceAccountKind,
+  serviceKind,
+} from './kinds.ts';
+import { replaceForeignAnnotation } from './plugin/foreign-engine.ts';
+import { agentRules } from './plugin/agent-rules.ts';
+import { pluginObjects } from './plugin/plugin-objects.ts';
+
+const crdKind: ResourceKind = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  resource: 'customresourcedefinitions',
+  kind: 'CustomResourceDefinition',
+  namespaced: false,
+};
+
+const names = ['kurator-member1', 'kurator-member2'] as const;
+const pluginKinds = [
+  deploymentKind,
+  serviceKind,
+  serviceAccountKind,
+  clusterRoleKind,
+  clusterRoleBindingKind,
+];
+
+/** A host and two members, and the controllers on the host, in this process and on virtual time. */
+class World {
+  readonly clock = new VirtualClock();
+  readonly clusters = new Map<string, Cluster>();
+  readonly doors = new Map<string, ApiDoor>();
+  /** Requests that the controllers make, without the watches. */
+  requests: string[] = [];
+  closed = 0;
+  #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  async open(): Promise<this> {
+    for (const name of ['host', ...names]) {
+      const seams = { clock: this.clock, random: seededRandom(name), log: silentLog };
+      const cluster = await this.run(startCluster(seams));
+      this.clusters.set(name, cluster);
+      this.doors.set(name, new ApiDoor(name, cluster, undefined));
+    }
+    const definitions = Object.values(fleetDefinitions);
+    const { signal } = new AbortController();
+    const seams = { clock: this.clock, random: seededRandom('crds'), log: silentLog };
+    await this.run(ensureCustomResourceDefinitions({ ...seams, client: this.host, definitions, signal }));
+    return this;
+  }
+
+  get host(): RestClient {
+    return this.member('host');
+  }
+
+  member(name: string): RestClient {
+    return this.clusters.get(name)!.client();
+  }
+
+  run<T>(work: Promise<T>): Promise<T> {
+    return this.clock.run(work);
+  }
+
+  /** Passes time until nothing that is due is left. */
+  async settle(ms = 5000): Promise<void> {
+    await this.clock.advance(ms);
+  }
+
+  #client(name: string, credentials: Credentials): RestClient {
+    const door = this.doors.get(name)!.for('manager');
+    const fetch: Fetch = (url, init) => {
+      if (!url.includes('watch='))
+        this.requests.push(`${init?.method ?? 'GET'} ${name} ${new URL(url).pathname}`);
+      return door.fetch(url, init);
+    };
+    return createClient({
+      fetch,
+      server: inProcessServer,
+      clock: this.clock,
+      userAgent: 'test',
+      credentials,
+    });
+  }
+
+  start(options: Partial<FleetControllersOptions> = {}) {
+    this.#stop = new AbortController();
+    const controllers = fleetControllers({
+      client: this.#client('host', { authorize: async () => ({}) }),
+      clock: this.clock,
+      random: seededRandom('controllers'),
+      log: silentLog,
+      image: 'ghcr.io/viridian-rollout/viridian:test',
+      connectMember: (config) => ({
+        client: this.#client(new URL(config.server).hostname, config),
+        close: async () => {
+          this.closed += 1;
+        },
+      }),
+      ...options,
+    });
+    this.#running = controllers.run(this.#stop.signal);
+    return controllers;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.run(this.#running);
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    for (const cluster of this.clusters.values()) await this.run(cluster.close());
+  }
+
+  // What a person does.
+
+  /** @param change what is different from a good kubeconfig */
+  async secret(name: string, change: object = {}): Promise<void> {
+    const kubeconfig = {
+      'current-context': name,
+      clusters: [{ name, cluster: { server: `https://${name}:6443` } }],
+      users: [{ name, user: {} }],
+      contexts: [{ name, context: { cluster: name, user: name } }],
+      ...change,
+    };
+    const data = { [`${name}.config`]: Buffer.from(JSON.stringify(kubeconfig)).toString('base64') };
+    await this.run(
+      this.host
+        .resource(secretKind)
+        .apply(
+          { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'default' }, data },
+          { fieldManager: 'person', force: true },
+        ),
+    );
+  }
+
+  /** The walkthrough's manifests. */
+  async apply(file: string): Promise<void> {
+    const text = readFileSync(new URL(`../../examples/fleet/${file}`, import.meta.url), 'utf8');
+    for (const document of parseAllDocuments(text)) {
+      const object = document.toJS() as Unstructured;
+      const kind = object.kind === 'Fleet' ? fleetKind : attachedClusterKind;
+      await this.run(this.host.resource(kind).apply(object, { fieldManager: 'person' }));
+    }
+  }
+
+  patch(kind: ResourceKind, name: string, patch: object): Promise<unknown> {
+    return this.run(this.host.resource(kind).patch({ namespace: 'default', name }, 'merge', patch));
+  }
+
+  // What a person sees.
+
+  async attached(name: string): Promise<[ready: boolean | undefined, reason: string, message: string]> {
+    const clusters = this.host.resource<AttachedCluster>(attachedClusterKind);
+    const { status } = await this.run(clusters.get({ namespace: 'default', name }));
+    const { reason = '', message = '' } = getCondition(status?.conditions, 'Ready') ?? {};
+    return [status?.ready, reason, message];
+  }
+
+  fleet(): Promise<Fleet> {
+    return this.run(this.host.resource<Fleet>(fleetKind).get({ namespace: 'default', name: 'quickstart' }));
+  }
+
+  async plugin(cluster: string): Promise<string | undefined> {
+    const { status } = await this.fleet();
+    return status?.plugins?.find((entry) => entry.cluster === cluster)?.reason;
+  }
+
+  async events(name: string): Promise<readonly string[]> {
+    const { items } = await this.run(this.host.resource<KubeEvent>(eventKind).listAll());
+    return items
+      .filter(({ involvedObject }) => involvedObject.name === name)
+      .map(({ type, reason }) => `${type} ${reason}`);
+  }
+
+  /** What the plugin has on a member. */
+  async installed(name: string): Promise<readonly string[]> {
+    const labelSelector = 'fleet.kurator.dev/plugin=flagger';
+    const lists = await Promise.all(
+      pluginKinds.map((kind) => this.run(this.member(name).resource(kind).listAll({ labelSelector }))),
+    );
+    return lists
+      .flatMap(({ items }) => items.map(({ kind, metadata }) => `${kind} ${metadata.name}`))
+      .toSorted();
+  }
+
+  /** Makes all Deployments of a member run. */
+  async runPods(...members: readonly string[]): Promise<void> {
+    for (const name of members) {
+      const deployments = this.member(name).resource(deploymentKind);
+      const { items } = await this.run(deployments.listAll());
+      for (const { metadata } of items) {
+        const status = {
+          observedGeneration: metadata.generation,
+          replicas: 1,
+          updatedReplicas: 1,
+          readyReplicas: 1,
+          availableReplicas: 1,
+          conditions: [
+            { type: 'Available', status: 'True' },
+            { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable' },
+          ],
+        };
+        const key = { namespace: metadata.namespace, name: metadata.name ?? '' };
+        await this.run(deployments.patch(key, 'merge', { status }, { subresource: 'status' }));
+      }
+    }
+    await this.settle();
+  }
+
+  /** The walkthrough up to a fleet that is ready. */
+  async prepare(): Promise<void> {
+    for (const name of names) await this.secret(name);
+    await this.apply('attachedclusters.yaml');
+    await this.apply('fleet.yaml');
+    this.start();
+    await this.settle();
+    await this.runPods(...names);
+  }
+
+  async isGone(kind: ResourceKind, name: string): Promise<boolean> {
+    try {
+      await this.run(this.host.resource(kind).get({ namespace: 'default', name }));
+      return false;
+    } catch (error) {
+      if (isNotFound(error)) return true;
+      throw error;
+    }
+  }
+}
+
+let world: World;
+
+beforeEach(async () => {
+  world = await new World().open();
+});
+
+afterEach(() => world.close());
+
+const whole = (name: string): string[] => [
+  `ClusterRole istio-system-flagger-${name}`,
+  `ClusterRoleBinding istio-system-flagger-${name}`,
+  `Deployment istio-system-flagger-${name}`,
+  `Deployment istio-system-testloader-${name}-loadtester`,
+  `Service istio-system-testloader-${name}-loadtester`,
+  `ServiceAccount istio-system-flagger-${name}`,
+];
+
+describe('an AttachedCluster', () => {
+  beforeEach(async () => {
+    await world.apply('attachedclusters.yaml');
+  });
+
+  test('is ready while its API server answers, and tells when and why it does not', async () => {
+    for (const name of names) await world.secret(name);
+    world.start();
+    await world.settle();
+    expect(await world.attached('kurator-member1')).toEqual([
+      true,
+      'Ready',
+      'the API server of the cluster answers',
+    ]);
+
+    world.doors.get('kurator-member1')!.shut('connection refused');
+    await world.settle();
+    expect((await world.attached('kurator-member1')).slice(0, 2)).toEqual([false, 'Unreachable']);
+    expect((await world.attached('kurator-member2'))[0]).toBe(true);
+
+    world.doors.get('kurator-member1')!.open();
+    await world.settle(40_000);
+    expect((await world.attached('kurator-member1'))[0]).toBe(true);
+    const reasons = await world.events('kurator-member1');
+    expect(new Set(reasons)).toEqual(new Set(['Normal Ready', 'Warning Unreachable']));
+  });
+
+  test('stays ready when a watch breaks and comes back', async () => {
+    for (const name of names) await world.secret(name);
+    world.start();
+    await world.settle();
+    const before = await world.run(world.host.resource(attachedClusterKind).listAll());
+
+    world.doors.get('kurator-member1')!.cut('reset by peer');
+    await world.settle(10_000);
+
+    const after = await world.run(world.host.resource(attachedClusterKind).listAll());
+    expect(after.items).toEqual(before.items);
+  });
+
+  const user = (fields: object) => ({ users: [{ name: 'kurator-member1', user: fields }] });
+  const bad: [string, object, string, RegExp][] = [
+    [
+      'runs a program',
+      user({ exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'rm' } }),
+      'KubeconfigInvalid',
+      /exec is not allowed in a kubeconfig of a Secret/,
+    ],
+    ['names a file', user({ tokenFile: '/etc/shadow' }), 'KubeconfigInvalid', /tokenFile is not allowed/],
+    ['is not a kubeconfig', { clusters: 'x' }, 'KubeconfigInvalid', /clusters/],
+    [
+      'has a token that the cluster does not know',
+      user({ token: 'nonsense' }),
+      'Unauthorized',
+      /Unauthorized/,
+    ],
+  ];
+
+  test.each(bad)(
+    'says so when its kubeconfig %s, until the Secret is put right',
+    async (_, change, reason, text) => {
+      await world.secret('kurator-member1', change);
+      await world.secret('kurator-member2');
+      world.start();
+      await world.settle();
+
+      const [ready, why, message] = await world.attached('kurator-member1');
+      expect([ready, why]).toEqual([false, reason]);
+      expect(message).toMatch(text);
+      expect(message).not.toContain('nonsense');
+      expect((await world.attached('kurator-member2'))[0]).toBe(true);
+
+      await world.secret('kurator-member1');
+      await world.settle();
+      expect((await world.attached('kurator-member1'))[0]).toBe(true);
+    },
+  );
+
+  test('says which Secret, or which key of it, is missing', async () => {
+    await world.secret('kurator-member2');
+    await world.patch(attachedClusterKind, 'kurator-member2', { spec: { kubeconfig: { key: 'other' } } });
+    world.start();
+    await world.settle();
+
+    expect(await world.attached('kurator-member1')).toEqual([
+      false,
+      'KubeconfigMissing',
+      'secret default/kurator-member1 not found',
+    ]);
+    expect((await world.attached('kurator-member2'))[2]).toBe(
+      'key "other" not found in secret default/kurator-member2',
+    );
+  });
+
+  test('gets a new connection for a new kubeconfig, and none for the same one', async () => {
+    for (const name of names) await world.secret(name);
+    const { members } = world.start();
+    await world.settle();
+    const first = members.get('default/kurator-member1')!;
+
+    await world.patch(secretKind, 'kurator-member1', { metadata: { labels: { a: 'b' } } });
+    await world.settle();
+    expect(members.get('default/kurator-member1')).toBe(first);
+
+    await world.secret('kurator-member1', { preferences: {} });
+    await world.settle();
+    expect(members.get('default/kurator-member1')).not.toBe(first);
+    expect([first.signal.aborted, world.closed]).toEqual([true, 1]);
+
+    const clusters = world.host.resource(attachedClusterKind);
+    await world.run(clusters.delete({ namespace: 'default', name: 'kurator-member1' }));
+    await world.settle();
+    expect([members.get('default/kurator-member1'), world.closed]).toEqual([undefined, 2]);
+  });
+});
+
+describe('a Fleet', () => {
+  test('installs the rollout plugin on its members and is ready when it runs', async () => {
+    for (const name of names) await world.secret(name);
+    await world.apply('attachedclusters.yaml');
+    await world.apply('fleet.yaml');
+    world.start();
+    await world.settle();
+    expect((await world.fleet()).status?.phase).toBe('Running');
+    expect(await world.plugin('kurator-member1')).toBe('Progressing');
+
+    await world.runPods(...names);
+
+    const { metadata, status } = await world.fleet();
+    expect(metadata.finalizers).toEqual(['fleet.kurator.dev']);
+    expect(status).toMatchObject({ phase: 'Ready', readyClusters: 2 });
+    expect(status).not.toHaveProperty('unReadyClusters');
+    for (const name of names) {
+      expect(await world.installed(name)).toEqual(whole(name));
+      const crd = await world.run(world.member(name).resource(crdKind).get({ name: 'canaries.flagger.app' }));
+      expect(crd.metadata.name).toBe('canaries.flagger.app');
+    }
+    const clusters = await world.run(world.host.resource(attachedClusterKind).listAll());
+    expect(clusters.items.map((cluster) => cluster.metadata.labels)).toEqual([
+      { 'fleet.kurator.dev/fleet-name': 'quickstart' },
+      { 'fleet.kurator.dev/fleet-name': 'quickstart' },
+    ]);
+  });
+
+  test('makes no request when nothing differs, and writes nothing after a restart', async () => {
+    await world.prepare();
+    world.requests = [];
+    await world.settle(3_600_000);
+    expect(world.requests).toEqual([]);
+
+    await world.stop();
+    world.start();
+    await world.settle(60_000);
+    expect(world.requests.filter((request) => !request.startsWith('GET'))).toEqual([]);
+  });
+
+  test('mends what somebody deletes or changes on a member', async () => {
+    await world.prepare();
+    const [name] = names;
+    const member = world.member(name);
+    const key = { namespace: 'istio-system', name: `istio-system-flagger-${name}` };
+    await world.run(member.resource(deploymentKind).delete(key));
+    await world.run(member.resource(clusterRoleKind).patch({ name: key.name }, 'merge', { rules: [] }));
+    await world.settle();
+
+    expect(await world.installed(name)).toEqual(whole(name));
+    const role = await world.run(member.resource(clusterRoleKind).get({ name: key.name }));
+    expect(role['rules']).toEqual(agentRules);
+  });
+
+  test('takes the plugin away when it is edited away; the kinds stay', async () => {
+    await world.prepare();
+    await world.patch(fleetKind, 'quickstart', {
+      spec: { plugin: { flagger: { publicTestloader: false } } },
+    });
+    await world.settle();
+    expect((await world.installed('kurator-member1')).filter((name) => name.includes('testloader'))).toEqual(
+      [],
+    );
+
+    await world.patch(fleetKind, 'quickstart', { spec: { plugin: null } });
+    await world.settle();
+
+    for (const name of names) expect(await world.installed(name)).toEqual([]);
+    await world.run(world.member('kurator-member1').resource(crdKind).get({ name: 'canaries.flagger.app' }));
+    expect((await world.fleet()).status).not.toHaveProperty('plugins');
+  });
+
+  test('leaves the plugin on a member that does not answer, and goes on with the others', async () => {
+    await world.prepare();
+    world.doors.get('kurator-member1')!.shut('no route to host');
+    await world.settle();
+
+    const { status } = await world.fleet();
+    expect(status).toMatchObject({ phase: 'Running', readyClusters: 1, unReadyClusters: 1 });
+    expect(getCondition(status?.conditions, 'FlaggerReady')?.message).toContain(
+      'kurator-member1: ClusterNotReady: Unreachable: no route to host',
+    );
+    expect(await world.installed('kurator-member1')).toEqual(whole('kurator-member1'));
+
+    await world.patch(fleetKind, 'quickstart', {
+      spec: { plugin: { flagger: { publicTestloader: false } } },
+    });
+    await world.settle();
+    expect(await world.installed('kurator-member2')).toHaveLength(4);
+
+    world.doors.get('kurator-member1')!.open();
+    await world.settle(60_000);
+    expect(await world.installed('kurator-member1')).toHaveLength(4);
+    expect((await world.fleet()).status?.phase).toBe('Ready');
+  });
+
+  test('frees a cluster that leaves', async () => {
+    await world.prepare();
+    await world.patch(fleetKind, 'quickstart', {
+      spec: { clusters: [{ kind: 'AttachedCluster', name: 'kurator-member2' }] },
+    });
+    await world.settle();
+
+    expect(await world.installed('kurator-member1')).toEqual([]);
+    const left = await world.run(
+      world.host.resource(attachedClusterKind).get({ namespace: 'default', name: 'kurator-member1' }),
+    );
+    expect(left.metadata.labels ?? {}).toEqual({});
+    expect((await world.fleet()).status).toMatchObject({ phase: 'Ready', readyClusters: 1 });
+  });
+
+  test('keeps the plugin where somebody takes its label away', async () => {
+    await world.prepare();
+    const deployments = world.member('kurator-member1').resource(deploymentKind);
+    const before = await world.run(deployments.listAll());
+
+    await world.patch(attachedClusterKind, 'kurator-member1', {
+      metadata: { labels: { 'fleet.kurator.dev/fleet-name': null } },
+    });
+    await world.settle();
+
+    const after = await world.run(deployments.listAll());
+    expect(after.items.map(({ metadata }) => metadata.uid)).toEqual(
+      before.items.map(({ metadata }) => metadata.uid),
+    );
+  });
+
+  const deleteFleet = () =>
+    world.run(world.host.resource(fleetKind).delete({ namespace: 'default', name: 'quickstart' }));
+
+  test('is gone when all its members are free', async () => {
+    await world.prepare();
+    await deleteFleet();
+    await world.settle();
+
+    expect(await world.isGone(fleetKind, 'quickstart')).toBe(true);
+    for (const name of names) expect(await world.installed(name)).toEqual([]);
+  });
+
+  test.each([
+    ['after ten minutes', () => world.settle(620_000)],
+    [
+      'at once with an annotation',
+      async () => {
+        await world.patch(fleetKind, 'quickstart', {
+          metadata: { annotations: { [abandonAnnotation]: 'true' } },
+        });
+        await world.settle();
+      },
+    ],
+  ])('waits for a member that does not answer, says so, and gives up %s', async (_, giveUp) => {
+    await world.prepare();
+    world.doors.get('kurator-member1')!.shut('no route to host');
+    await deleteFleet();
+    await world.settle(30_000);
+
+    const { status } = await world.fleet();
+    expect(status?.phase).toBe('Terminating');
+    expect(getCondition(status?.conditions, 'Ready')?.message).toContain('kurator-member1: Removing');
+    expect(await world.installed('kurator-member2')).toEqual([]);
+
+    await giveUp();
+    expect(await world.isGone(fleetKind, 'quickstart')).toBe(true);
+    expect(await world.events('quickstart')).toContain('Warning PluginAbandoned');
+  });
+
+  test('leaves a member alone on which another engine runs, until it may replace it', async () => {
+    const engine: Unstructured = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'flagger', namespace: 'default' },
+      spec: {
+        selector: { matchLabels: { app: 'flagger' } },
+        template: {
+          metadata: { labels: { app: 'flagger' } },
+          spec: { containers: [{ name: 'flagger', image: 'ghcr.io/fluxcd/flagger:1.35.0' }] },
+        },
+      },
+    };
+    const deployments = world.member('kurator-member1').resource(deploymentKind);
+    await world.run(deployments.create(engine));
+    await world.prepare();
+
+    expect(await world.plugin('kurator-member1')).toBe('ForeignEngine');
+    expect(await world.plugin('kurator-member2')).toBe('Running');
+    expect(await world.installed('kurator-member1')).toEqual([]);
+
+    await world.patch(attachedClusterKind, 'kurator-member1', {
+      metadata: { annotations: { [replaceForeignAnnotation]: 'true' } },
+    });
+    await world.settle();
+    expect(await world.installed('kurator-member1')).toEqual(whole('kurator-member1'));
+    const stopped = await world.run(deployments.get({ namespace: 'default', name: 'flagger' }));
+    expect(stopped['spec']).toMatchObject({ replicas: 0 });
+  });
+
+  test('shares no cluster with another fleet', async () => {
+    await world.prepare();
+    const { spec } = await world.fleet();
+    await world.run(
+      world.host.resource(fleetKind).create({
+        apiVersion: 'fleet.kurator.dev/v1alpha1',
+        kind: 'Fleet',
+        metadata: { name: 'second', namespace: 'default' },
+        spec,
+      }),
+    );
+    await world.settle();
+
+    const second = await world.run(
+      world.host.resource<Fleet>(fleetKind).get({ namespace: 'default', name: 'second' }),
+    );
+    expect(second.status?.plugins?.map(({ reason }) => reason)).toEqual(['OtherFleet', 'OtherFleet']);
+    expect((await world.fleet()).status?.phase).toBe('Ready');
+
+    await deleteFleet();
+    await world.settle(10_000);
+    await world.runPods(...names);
+    const { status } = await world.run(
+      world.host.resource<Fleet>(fleetKind).get({ namespace: 'default', name: 'second' }),
+    );
+    expect(status?.phase).toBe('Ready');
+  });
+
+  test('says which plugins, providers and clusters it does nothing with', async () => {
+    await world.prepare();
+    await world.patch(fleetKind, 'quickstart', {
+      spec: {
+        plugin: { grafana: {}, flagger: { trafficRoutingProvider: 'kuma' } },
+        clusters: [
+          { kind: 'Cluster', name: 'capi' },
+          { kind: 'AttachedCluster', name: 'kurator-member1' },
+          { kind: 'AttachedCluster', name: 'nowhere' },
+        ],
+      },
+    });
+    await world.settle();
+
+    const { status } = await world.fleet();
+    expect(getCondition(status?.conditions, 'PluginsSupported')?.message).toContain('ignored: grafana');
+    expect(getCondition(status?.conditions, 'ClustersReady')?.message).toBe(
+      'nowhere: there is no AttachedCluster nowhere; Cluster capi: only kind AttachedCluster is supported',
+    );
+    expect(await world.plugin('kurator-member1')).toBe('UnsupportedProvider');
+    expect(await world.installed('kurator-member1')).toEqual([]);
+    expect(status).toMatchObject({ readyClusters: 1, unReadyClusters: 2 });
+  });
+});
+
+describe('the objects of the plugin', () => {
+  const fleet = {
+    apiVersion: 'fleet.kurator.dev/v1alpha1',
+    kind: 'Fleet',
+    metadata: { name: 'quickstart', namespace: 'default' },
+    spec: {},
+  } as Fleet;
+  const place = { fleet, cluster: 'm', image: 'image', minInterval: undefined };
+
+  test('take from the values of the chart what means something to the agent', () => {
+    const objects = pluginObjects(
+      {
+        trafficRoutingProvider: 'istio',
+        extraArgs: {
+          logLevel: 'debug',
+          slack: { user: 'a', url: 'https://x/?a=1&b="2"' },
+          includeLabelPrefix: ['a/', 'b/'],
+          nodeSelector: { a: 'b' },
+          image: { tag: '1.0' },
+        },
+      },
+      { ...place, minInterval: '1s' },
+    );
+
+    const container = {
+      image: 'image',
+      args: [
+        'agent',
+        '-mesh-provider=istio',
+        '-metrics-server=http://prometheus:9090',
+        '-log-level=debug',
+        '-include-label-prefix=a/,b/',
+        '-slack-url=https://x/?a=1&b="2"',
+        '-slack-user=a',
+        '-min-interval=1s',
+      ],
+    };
+    expect(objects.find(({ kind }) => kind === 'Deployment')).toMatchObject({
+      spec: { template: { spec: { nodeSelector: { a: 'b' }, containers: [container] } } },
+    });
+  });
+
+  test('may do what the agent of deploy/agent may do', () => {
+    const text = readFileSync(new URL('../../deploy/agent/agent.yaml', import.meta.url), 'utf8');
+    const documents = parseAllDocuments(text).map((document) => document.toJS() as Unstructured);
+    const role = documents.find(({ kind }) => kind === 'ClusterRole');
+
+    expect(agentRules).toEqual(role?.['rules']);
+  });
+});
