@@ -3,6 +3,7 @@ import {
   canaryOf,
   at,
   kinds,
+  type Live,
   startTestRollout,
   type TestRollout,
 } from '../targets/rollout-cluster.test-double.ts';

@@ -110,10 +110,10 @@ export function canaryOf(spec: object = {}, name = 'web'): Canary {
     spec: {
       targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
       service: { port: 80, targetPort: 8080 },
-      analysis: {},
+      analysis: { interval: '10s', threshold: 1 },
       ...spec,
     },
-  } as Canary;
+  };
 }
 
 export const at = (name: string, more: object = {}): object => ({

@@ -83,7 +83,7 @@ describe('a Deployment', () => {
         template: {
           metadata: {
             labels: { app: 'web-primary' },
-            annotations: { keep: 'y', 'flagger-id': expect.stringMatching(/^[0-9a-f-]{36}$/) },
+            annotations: { keep: 'y', 'flagger-id': expect.stringMatching(/^[0-9a-f-]{36}$/) as string },
           },
         },
       },
