@@ -103,7 +103,7 @@ describe('alerts', () => {
     expect([await count(''), await count(undefined)]).toEqual([3, 3]);
   });
 
-  test('11.4.9: have their address and token from a Secret, which nobody is told', async () => {
+  test('have their address and token from a Secret, which nobody is told', async () => {
     const spec: AlertProviderSpec = {
       type: 'slack',
       channel: 'on-call',
