@@ -88,6 +88,7 @@ describe('a Deployment', () => {
         },
       },
     });
+    expect(primary.spec.template.metadata.annotations?.['flagger-id']).toMatch(/^[0-9a-f-]{36}$/);
     expect(JSON.stringify(primary.spec)).not.toContain('toolkit');
     expect(seen?.revision).toBe(target?.revision);
     await world.test.clock.advance(10_000);
