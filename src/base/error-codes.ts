@@ -9,6 +9,9 @@ export const errorCodes = {
     'The kubeconfig uses auth-provider, which clients have dropped. Use a token, a client certificate or exec.',
   AuthenticationFailed:
     'The secret of a git source is missing, or holds no credentials that can be used. The message names the key.',
+  BuildFailed: 'A kustomization cannot be built. The message names the file, the document or the field.',
+  BuildUnsupported:
+    'A kustomization uses what is not supported: remote bases, Helm charts, plugins. The message says which.',
   Cancelled: 'Whoever asked gave up (a shutdown, mostly). Nothing is wrong.',
   CelCompile: 'A CEL expression is not valid. Fix the expression; the message says where.',
   CelCostLimit:

@@ -1,0 +1,62 @@
+import { sha256 } from '../../base/hash.ts';
+import type { KubeObject, Unstructured } from '../../machinery/object.ts';
+
+/** Whose objects they are: one policy of one Application. */
+export interface SyncOwner {
+  /** Unique in the namespace and on the cluster: `POLICY-KIND-CLUSTER`. */
+  readonly name: string;
+  /** Of the Application. */
+  readonly namespace: string;
+  readonly application: string;
+  readonly policy: string;
+}
+
+/** On every object that a sync applies: caches select by it. */
+export const applicationLabel = 'viridian.dev/application';
+export const namespaceLabel = 'viridian.dev/namespace';
+export const policyLabel = 'viridian.dev/policy';
+
+// Flux's own: whoever looks for `kustomize.toolkit.fluxcd.io/name` finds what we applied, and two syncs agree on who
+// has an object.
+const nameLabel = 'kustomize.toolkit.fluxcd.io/name';
+const ownerNamespaceLabel = 'kustomize.toolkit.fluxcd.io/namespace';
+
+export function ownershipLabels(owner: SyncOwner): Readonly<Record<string, string>> {
+  return {
+    [nameLabel]: labelValue(owner.name),
+    [ownerNamespaceLabel]: labelValue(owner.namespace),
+    [applicationLabel]: labelValue(owner.application),
+    [namespaceLabel]: labelValue(owner.namespace),
+    [policyLabel]: labelValue(owner.policy),
+  };
+}
+
+export function withOwnership<T extends KubeObject>(object: T, owner: SyncOwner): T {
+  const labels = { ...object.metadata.labels, ...ownershipLabels(owner) };
+  return { ...object, metadata: { ...object.metadata, labels } };
+}
+
+/** Whether the labels of a live object say that it is the owner's; another sync may have taken it over. */
+export function isOwnedBy(object: KubeObject, owner: SyncOwner): boolean {
+  return ownerKeyOf(object) === keyOfOwner(owner);
+}
+
+/** What tells owners apart. */
+export function keyOfOwner({ namespace, name }: SyncOwner): string {
+  return `${labelValue(namespace)}/${labelValue(name)}`;
+}
+
+/** The {@link keyOfOwner} that the labels of an object tell. */
+export function ownerKeyOf({ metadata: { labels = {} } }: KubeObject | Unstructured): string {
+  return `${labels[ownerNamespaceLabel] ?? ''}/${labels[nameLabel] ?? ''}`;
+}
+
+/** Names may be longer than a label's value, or end as it must not: those end in a hash. */
+function labelValue(name: string): string {
+  if (/^[A-Za-z0-9](?:[-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$/.test(name)) return name;
+  const start = name
+    .slice(0, 52)
+    .replaceAll(/[^-._A-Za-z0-9]/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '');
+  return `${start}${start === '' ? '' : '.'}${sha256(name).slice(0, 10)}`;
+}

@@ -1,0 +1,238 @@
+import { isObject, jsonClone, own, type Json } from '../machinery/json.ts';
+import { buildError, unsupported } from './build-error.ts';
+import { runBuiltinTransformer } from './builtin-transformer.ts';
+import { fileName, findKustomization, isFolder, readText, resolvePath, type FileTree } from './file-tree.ts';
+import { generate } from './generators.ts';
+import { setImages } from './images.ts';
+import {
+  parseKustomizationText,
+  parseReplacement,
+  readKustomization,
+  type Kustomization,
+  type Patch,
+} from './kustomization.ts';
+import { applyPatch } from './patches.ts';
+import { replace } from './replacements.ts';
+import { newResource, ResourceList, type Resource } from './resource.ts';
+import { addAnnotations, addLabels, affixNames, setNamespace, setReplicas } from './transformers.ts';
+import { parseYamlDocuments } from './yaml-documents.ts';
+
+/** Levels of bases below bases. */
+const maxLevels = 100;
+/** Folders that one build may enter: bases that list bases twice grow without bound. */
+const maxFolders = 10_000;
+const maxResources = 20_000;
+/** Objects that patches, generators and the like may look at, all together: each looks at all there are. */
+const maxLooks = 20_000_000;
+
+/** One kustomization that is being built. */
+interface Level {
+  readonly kustomization: Kustomization;
+  readonly folder: string;
+  readonly file: string;
+}
+
+/** Collects the objects of a kustomization and of all below it, with everything done but hashes and references. */
+export class Accumulator {
+  readonly #files: FileTree;
+  readonly #filesMayLie: 'anywhere' | 'below';
+  readonly #parsed = new Map<string, readonly Json[]>();
+  readonly #open: string[] = [];
+  #folders = 0;
+  #resources = 0;
+  #looks = 0;
+
+  /** @param filesMayLie kustomize itself wants files below the folder that names them; folders may lie anywhere */
+  constructor(files: FileTree, filesMayLie: 'anywhere' | 'below') {
+    this.#files = files;
+    this.#filesMayLie = filesMayLie;
+  }
+
+  root(kustomization: Kustomization, folder: string, file: string): readonly Resource[] {
+    const resources = new ResourceList();
+    this.#open.push(folder);
+    this.#run(resources, { kustomization, folder, file });
+    return resources.all;
+  }
+
+  #run(resources: ResourceList, level: Level): void {
+    const { kustomization, folder, file } = level;
+    for (const entry of [...(kustomization.resources ?? []), ...(kustomization.bases ?? [])]) {
+      resources.add(this.#readEntry(entry, level));
+    }
+    const input = { files: this.#files, folder, where: file };
+    const options = kustomization.generatorOptions ?? {};
+    for (const args of kustomization.configMapGenerator ?? [])
+      generate(resources, 'ConfigMap', args, options, input);
+    for (const args of kustomization.secretGenerator ?? [])
+      generate(resources, 'Secret', args, options, input);
+    for (const entry of kustomization.components ?? []) this.#runComponent(resources, entry, level);
+    this.#transform(resources, level);
+  }
+
+  #transform(resources: ResourceList, level: Level): void {
+    const { kustomization, file } = level;
+    for (const [i, entry] of (kustomization.patchesStrategicMerge ?? []).entries()) {
+      applyPatch(resources, {}, this.#textOrFile(entry, level), `${file}: patchesStrategicMerge[${i}]`);
+    }
+    this.#patch(resources, kustomization.patches, level, 'patches');
+    if (kustomization.namespace != null && kustomization.namespace !== '') {
+      setNamespace(resources, kustomization.namespace);
+    }
+    affixNames(resources, kustomization.namePrefix ?? '', kustomization.nameSuffix ?? '');
+    for (const label of kustomization.labels ?? []) addLabels(resources, label);
+    addLabels(resources, { pairs: kustomization.commonLabels, includeSelectors: true });
+    addAnnotations(resources, kustomization.commonAnnotations ?? {});
+    this.#patch(resources, kustomization.patchesJson6902, level, 'patchesJson6902');
+    for (const replicas of kustomization.replicas ?? []) setReplicas(resources, replicas, file);
+    setImages(resources.all, [...(kustomization.images ?? []), ...(kustomization.imageTags ?? [])], file);
+    this.#replace(resources, level);
+    for (const entry of kustomization.transformers ?? []) {
+      for (const value of this.#textOrDocuments(entry, level))
+        runBuiltinTransformer(resources, value, `${file}: ${inOneLine(entry)}`);
+    }
+  }
+
+  #patch(
+    resources: ResourceList,
+    patches: readonly Patch[] | null | undefined,
+    level: Level,
+    field: string,
+  ): void {
+    for (const [i, patch] of (patches ?? []).entries()) {
+      const { path = '', patch: inline = '' } = patch;
+      const where = `${level.file}: ${field}[${i}]${path === '' ? '' : `, ${path}`}`;
+      if ((path === '') === (inline === '')) throw buildError(`${where}: one of patch and path must be set`);
+      applyPatch(resources, patch, path === '' ? inline : this.#readFile(path, level), where);
+    }
+  }
+
+  #replace(resources: ResourceList, level: Level): void {
+    for (const [i, entry] of (level.kustomization.replacements ?? []).entries()) {
+      const where = `${level.file}: replacements[${i}]`;
+      if (entry.path === undefined || entry.path === '') replace(resources, entry, where);
+      else {
+        const documents = parseYamlDocuments(this.#readFile(entry.path, level), entry.path).flat();
+        for (const value of documents)
+          replace(resources, parseReplacement(value, `${where}, ${entry.path}`), where);
+      }
+    }
+  }
+
+  /** A component changes the objects of whoever names it. */
+  #runComponent(resources: ResourceList, entry: string, level: Level): void {
+    const folder = this.#folderOf(entry, level);
+    const component = this.#enter(folder, level);
+    if (component.kustomization.kind !== 'Component') {
+      throw buildError(`${component.file}: is named in components, so its kind must be Component`);
+    }
+    this.#run(resources, component);
+    this.#open.pop();
+  }
+
+  #readEntry(entry: string, level: Level): readonly Resource[] {
+    if (isRemote(entry))
+      throw unsupported(
+        `${level.file}: ${entry}: remote resources are not fetched; copy it into the repository`,
+      );
+    const path = resolvePath(level.folder, entry);
+    if (this.#files.has(path)) return this.#readManifests(entry, level);
+    const child = this.#enter(this.#folderOf(entry, level), level);
+    if (child.kustomization.kind === 'Component') {
+      throw buildError(`${child.file}: a Component must be named in components, not in resources`);
+    }
+    const resources = new ResourceList();
+    this.#run(resources, child);
+    this.#open.pop();
+    return resources.all;
+  }
+
+  #folderOf(entry: string, { folder, file }: Level): string {
+    if (isRemote(entry))
+      throw unsupported(`${file}: ${entry}: remote folders are not fetched; copy it into the repository`);
+    const path = resolvePath(folder, entry);
+    if (!isFolder(this.#files, path)) throw buildError(`${file}: ${entry}: no such file or folder`);
+    return path;
+  }
+
+  #enter(folder: string, from: Level): Level {
+    const file = findKustomization(this.#files, folder);
+    if (file === undefined) {
+      throw buildError(
+        `${from.file}: ${folder} has none of 'kustomization.yaml', 'kustomization.yml' and 'Kustomization'`,
+      );
+    }
+    if (this.#open.includes(folder))
+      throw buildError(`cycle detected: ${[...this.#open, folder].join(' -> ')}`);
+    this.#folders += 1;
+    if (this.#open.length >= maxLevels || this.#folders > maxFolders)
+      throw buildError(`${file}: too many bases`);
+    this.#open.push(folder);
+    const kustomization = readKustomization(
+      parseKustomizationText(readText(this.#files, file), file),
+      file,
+      'reject',
+    );
+    return { kustomization, folder, file };
+  }
+
+  #readManifests(entry: string, level: Level): readonly Resource[] {
+    const { file } = level;
+    const found = this.#documents(entry, level).flatMap((value, index) =>
+      expandLists(jsonClone(value)).map((object) =>
+        newResource(object, `${resolvePath(level.folder, entry)}, document ${index + 1}`),
+      ),
+    );
+    this.#resources += found.length;
+    if (this.#resources > maxResources) throw buildError(`${file}: more than ${maxResources} objects`);
+    return found;
+  }
+
+  /** Each file is parsed once, however often bases are used. */
+  #documents(entry: string, level: Level): readonly Json[] {
+    const path = resolvePath(level.folder, entry);
+    const known = this.#parsed.get(path);
+    if (known !== undefined) return known;
+    const documents = parseYamlDocuments(this.#readFile(entry, level), path);
+    this.#parsed.set(path, documents);
+    return documents;
+  }
+
+  #readFile(entry: string, { folder, file }: Level): string {
+    const path = resolvePath(folder, entry);
+    if (!this.#files.has(path)) throw buildError(`${file}: ${entry}: no such file`);
+    if (this.#filesMayLie === 'below' && folder !== '' && !path.startsWith(`${folder}/`)) {
+      throw buildError(`${file}: security; file '${entry}' is not in or below '${folder}'`);
+    }
+    return readText(this.#files, path);
+  }
+
+  #textOrFile(entry: string, level: Level): string {
+    return entry.includes('\n') || entry.startsWith('{') ? entry : this.#readFile(entry, level);
+  }
+
+  #textOrDocuments(entry: string, level: Level): readonly Json[] {
+    const path = entry.includes('\n') ? undefined : resolvePath(level.folder, entry);
+    if (path === undefined || this.#files.has(path))
+      return parseYamlDocuments(this.#textOrFile(entry, level), level.file);
+    throw unsupported(
+      `${level.file}: transformers: ${entry} is not a file; folders of transformers are not supported`,
+    );
+  }
+}
+
+function isRemote(entry: string): boolean {
+  return /^(?:[a-z][a-z0-9+.-]*:\/\/|git::|git@|github\.com[/:])/i.test(entry) || entry.includes('?ref=');
+}
+
+function inOneLine(entry: string): string {
+  return entry.includes('\n') ? 'inline transformer' : fileName(entry);
+}
+
+/** `kind: List`, and lists of one kind, stand for their items. */
+function expandLists(value: Json): Json[] {
+  const kind = isObject(value) ? own(value, 'kind') : undefined;
+  const items = isObject(value) ? own(value, 'items') : undefined;
+  if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) return [value];
+  return items.flatMap(expandLists);
+}

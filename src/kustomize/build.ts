@@ -1,0 +1,109 @@
+import type { Unstructured } from '../machinery/object.ts';
+import { isObject, setOwn } from '../machinery/json.ts';
+import { Accumulator } from './accumulate.ts';
+import { buildError } from './build-error.ts';
+import {
+  findKustomization,
+  isFolder,
+  listManifests,
+  readText,
+  resolvePath,
+  type FileTree,
+} from './file-tree.ts';
+import { parseKustomizationText, readKustomization, type Kustomization } from './kustomization.ts';
+import { nameHash } from './name-hash.ts';
+import { fixNameReferences } from './name-references.ts';
+import { sortLegacy } from './order.ts';
+import { withOverlay, type KustomizationOverlay } from './overlay.ts';
+import { metadataOf, nameOf, rememberId, stringsOf, type Resource } from './resource.ts';
+
+/**
+ * Builds the kustomization of a folder the way Flux does: a missing file is made up from the manifests below, what
+ * is not known in the root file is left out, bases may lie anywhere in the tree, and objects come in the order in
+ * which they were found. Nothing outside `files` is read.
+ *
+ * Source: Flux, pkg kustomize; kustomize 5.
+ *
+ * @param path of the folder, relative to the root of `files`
+ * @throws InvalidInputError with code `BuildFailed`, `BuildUnsupported` or, from a patch, `TooDeep`
+ */
+export function build(
+  files: FileTree,
+  path: string,
+  overlay: KustomizationOverlay = {},
+): readonly Unstructured[] {
+  const folder = resolvePath('', path);
+  if (!isFolder(files, folder)) throw buildError(`${path}: no such folder`);
+  const file = findKustomization(files, folder);
+  const kustomization =
+    file === undefined
+      ? { resources: listManifests(files, folder).slice() }
+      : readKustomization(parseKustomizationText(readText(files, file), file), file, 'drop');
+  const exists = (component: string): boolean => isFolder(files, resolvePath(folder, component));
+  return finish(
+    new Accumulator(files, 'anywhere').root(
+      withOverlay(kustomization, overlay, exists),
+      folder,
+      file ?? resolvePath(folder, 'kustomization.yaml'),
+    ),
+    kustomization.sortOptions,
+    'fifo',
+  );
+}
+
+/**
+ * Builds the kustomization of a folder the way `kustomize build` does: the file must be there and hold nothing
+ * unknown, files must lie below the folder of the kustomization that names them, and objects are sorted so that
+ * what others need comes first.
+ * @throws InvalidInputError as {@link build}
+ */
+export function kustomizeBuild(files: FileTree, path: string): readonly Unstructured[] {
+  const folder = resolvePath('', path);
+  const file = findKustomization(files, folder);
+  if (file === undefined) {
+    throw buildError(
+      `${path}: unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in it`,
+    );
+  }
+  const kustomization = readKustomization(
+    parseKustomizationText(readText(files, file), file),
+    file,
+    'reject',
+  );
+  return finish(
+    new Accumulator(files, 'below').root(kustomization, folder, file),
+    kustomization.sortOptions,
+    'legacy',
+  );
+}
+
+function finish(
+  resources: readonly Resource[],
+  sortOptions: Kustomization['sortOptions'],
+  defaultOrder: 'fifo' | 'legacy',
+): readonly Unstructured[] {
+  for (const resource of resources) {
+    if (!resource.needsHash) continue;
+    rememberId(resource);
+    setOwn(metadataOf(resource.object), 'name', `${nameOf(resource)}-${nameHash(resource.object)}`);
+  }
+  fixNameReferences(resources);
+  const kept = resources.filter((resource) => !isLocal(resource));
+  const order = sortOptions?.order ?? (sortOptions == null ? defaultOrder : 'legacy');
+  const sorted = order === 'fifo' ? kept : sortLegacy(kept, sortOptions?.legacySortOptions);
+  return sorted.map(({ object }) => {
+    const metadata = metadataOf(object);
+    if (isEmptyMap(metadata['annotations'])) delete metadata['annotations'];
+    return object as unknown as Unstructured;
+  });
+}
+
+function isEmptyMap(value: unknown): boolean {
+  return isObject(value) && Object.keys(value).length === 0;
+}
+
+/** For the build only, not for a cluster. */
+function isLocal(resource: Resource): boolean {
+  const annotation = stringsOf(resource, 'annotations')['config.kubernetes.io/local-config'];
+  return annotation !== undefined && annotation !== 'false';
+}

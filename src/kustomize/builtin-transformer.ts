@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import type { Json } from '../machinery/json.ts';
+import { buildError, unsupported } from './build-error.ts';
+import { fieldSpec, firstProblem } from './kustomization.ts';
+import { addAt, affixNames, setNamespace } from './transformers.ts';
+import type { ResourceList } from './resource.ts';
+
+const fieldSpecs = z.array(fieldSpec).default([]);
+const head = {
+  apiVersion: z.literal('builtin'),
+  metadata: z.looseObject({ namespace: z.string().optional() }),
+};
+const strings = z.record(z.string(), z.string()).default({});
+
+const transformer = z.discriminatedUnion('kind', [
+  z.strictObject({ ...head, kind: z.literal('LabelTransformer'), labels: strings, fieldSpecs }),
+  z.strictObject({ ...head, kind: z.literal('AnnotationsTransformer'), annotations: strings, fieldSpecs }),
+  z.strictObject({ ...head, kind: z.literal('NamespaceTransformer') }),
+  z.strictObject({ ...head, kind: z.literal('PrefixTransformer'), prefix: z.string().default('') }),
+  z.strictObject({ ...head, kind: z.literal('SuffixTransformer'), suffix: z.string().default('') }),
+]);
+
+const known = new Set(transformer.options.map((option) => option.shape.kind.value as string));
+
+/**
+ * Runs one configuration of `transformers`. Those that kustomize itself brings and that change labels, annotations,
+ * names or the namespace are known; for the others it has fields of a kustomization, or runs a program.
+ */
+export function runBuiltinTransformer(resources: ResourceList, value: Json, where: string): void {
+  const { apiVersion, kind } = z
+    .looseObject({ apiVersion: z.unknown(), kind: z.unknown() })
+    .catch({ apiVersion: '', kind: '' })
+    .parse(value);
+  if (apiVersion !== 'builtin' || typeof kind !== 'string' || !known.has(kind)) {
+    throw unsupported(
+      `${where}: the transformer ${JSON.stringify(apiVersion)} ${JSON.stringify(kind)} is not supported; known are ${[...known].join(', ')} of apiVersion builtin`,
+    );
+  }
+  const parsed = transformer.safeParse(value);
+  if (!parsed.success) throw buildError(`${where}: ${firstProblem(parsed.error)}`);
+  const { data } = parsed;
+  switch (data.kind) {
+    case 'LabelTransformer':
+      return addAt(resources, data.fieldSpecs, data.labels);
+    case 'AnnotationsTransformer':
+      return addAt(resources, data.fieldSpecs, data.annotations);
+    case 'NamespaceTransformer':
+      return setNamespace(resources, data.metadata.namespace ?? '');
+    case 'PrefixTransformer':
+      return affixNames(resources, data.prefix, '');
+    case 'SuffixTransformer':
+      return affixNames(resources, '', data.suffix);
+  }
+}

@@ -1,0 +1,168 @@
+import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
+import { buildError } from './build-error.ts';
+import { changeField, gvkMatches, type FieldSpec, type PartialGvk } from './field-spec.ts';
+import { referrals } from './reference-fields.ts';
+import {
+  effectiveNamespace,
+  formatId,
+  gvkOfResource,
+  idOf,
+  isClusterScoped,
+  nameOf,
+  namespaceOf,
+  type Resource,
+} from './resource.ts';
+
+/** By each name that an object had before. */
+type Renamed = ReadonlyMap<string, readonly Resource[]>;
+
+/**
+ * Lets every known reference follow its object: once, after all names are final.
+ * @throws where a name could mean several objects
+ */
+export function fixNameReferences(resources: readonly Resource[]): void {
+  const renamed = new Map<string, Resource[]>();
+  for (const resource of resources) {
+    for (const name of new Set(resource.previousIds.map((id) => id.name))) {
+      const list = renamed.get(name);
+      if (list === undefined) renamed.set(name, [resource]);
+      else list.push(resource);
+    }
+  }
+  const byKind = fieldsByKind();
+  for (const referrer of resources) {
+    for (const { target, field } of byKind.get(gvkOfResource(referrer).kind) ?? []) {
+      fixField(referrer, target, field, renamed);
+    }
+  }
+}
+
+interface ReferenceField {
+  readonly target: PartialGvk;
+  readonly field: FieldSpec;
+}
+
+function fieldsByKind(): ReadonlyMap<string, readonly ReferenceField[]> {
+  const byKind = new Map<string, ReferenceField[]>();
+  for (const { target, fields } of referrals) {
+    for (const field of fields) {
+      const kind = field.kind ?? '';
+      byKind.set(kind, [...(byKind.get(kind) ?? []), { target, field }]);
+    }
+  }
+  return byKind;
+}
+
+function fixField(referrer: Resource, target: PartialGvk, field: FieldSpec, renamed: Renamed): void {
+  const fix = (value: Json): Json => {
+    if (typeof value === 'string') {
+      const referral = select(value, referrer, target, candidates(value, target, renamed));
+      return referral === undefined ? value : nameOf(referral);
+    }
+    if (Array.isArray(value)) return value.map(fix);
+    if (isObject(value)) fixMap(value, referrer, target, renamed);
+    return value;
+  };
+  changeField(referrer, field, () => null, fix);
+}
+
+/** A map that names an object and, perhaps, its namespace. */
+function fixMap(map: JsonObject, referrer: Resource, target: PartialGvk, renamed: Renamed): void {
+  const name = own(map, 'name');
+  if (typeof name !== 'string') return;
+  const namespace = own(map, 'namespace');
+  const found = candidates(name, target, renamed);
+  const referral = select(
+    name,
+    referrer,
+    target,
+    typeof namespace === 'string' ? inNamespace(found, namespace) : found,
+  );
+  if (referral === undefined) return;
+  setOwn(map, 'name', nameOf(referral));
+  if (namespaceOf(referral) !== '') setOwn(map, 'namespace', namespaceOf(referral));
+}
+
+/** The namespace that it had at first decides; the one that it has now, only where none had it at first. */
+function inNamespace(found: readonly Resource[], namespace: string): readonly Resource[] {
+  const wanted = namespace === '' ? 'default' : namespace;
+  const original = found.filter(
+    (resource) => effectiveNamespace(resource.previousIds[0] ?? idOf(resource)) === wanted,
+  );
+  return original.length > 0
+    ? original
+    : found.filter((resource) => effectiveNamespace(idOf(resource)) === wanted);
+}
+
+function candidates(name: string, target: PartialGvk, renamed: Renamed): readonly Resource[] {
+  return (renamed.get(name) ?? []).filter((resource) =>
+    resource.previousIds.some((id) => id.name === name && gvkMatches(target, id)),
+  );
+}
+
+function select(
+  name: string,
+  referrer: Resource,
+  target: PartialGvk,
+  found: readonly Resource[],
+): Resource | undefined {
+  if (found.length === 0) return undefined;
+  const namespaces = reachableNamespaces(referrer);
+  let left = found.filter(
+    (resource) =>
+      fitsRoleRef(referrer, resource) &&
+      (namespaces === 'all' ||
+        isClusterScoped(gvkOfResource(resource)) ||
+        namespaces.has(effectiveNamespace(idOf(resource)))),
+  );
+  for (const shares of [mayShareAffixes, sharesAffixes]) {
+    if (left.length > 1) left = left.filter((resource) => shares(referrer, resource));
+  }
+  const [first] = left;
+  if (first === undefined || left.every((resource) => nameOf(resource) === nameOf(first))) return first;
+  throw buildError(
+    `${formatId(idOf(referrer))}: found multiple possible referrals of ${name}, a ${target.kind ?? ''}: ${left.map((resource) => formatId(idOf(resource))).join(', ')}`,
+  );
+}
+
+/** Where the objects may live that an object can mean. */
+function reachableNamespaces(referrer: Resource): 'all' | ReadonlySet<string> {
+  const gvk = gvkOfResource(referrer);
+  if (isClusterScoped(gvk)) return 'all';
+  const namespaces = new Set([effectiveNamespace(idOf(referrer))]);
+  const subjects = gvk.kind === 'RoleBinding' ? own(referrer.object, 'subjects') : undefined;
+  for (const subject of Array.isArray(subjects) ? subjects : []) {
+    if (!isObject(subject) || own(subject, 'kind') !== 'ServiceAccount') continue;
+    const namespace = own(subject, 'namespace');
+    if (typeof namespace === 'string') namespaces.add(namespace);
+  }
+  return namespaces;
+}
+
+/** A roleRef names the kind beside the name. */
+function fitsRoleRef(referrer: Resource, resource: Resource): boolean {
+  const { kind, group } = gvkOfResource(resource);
+  if (kind !== 'Role' && kind !== 'ClusterRole') return true;
+  const roleRef = own(referrer.object, 'roleRef');
+  if (!isObject(roleRef)) return true;
+  const apiGroup = own(roleRef, 'apiGroup');
+  return own(roleRef, 'kind') === kind && (typeof apiGroup !== 'string' || apiGroup === group);
+}
+
+/** An object without prefix or suffix may belong to all. */
+function mayShareAffixes(a: Resource, b: Resource): boolean {
+  const may = (one: readonly string[], other: readonly string[]): boolean =>
+    one.length === 0 || other.length === 0 || sameEnd(one, other);
+  return may(a.prefixes, b.prefixes) && may(a.suffixes, b.suffixes);
+}
+
+function sharesAffixes(a: Resource, b: Resource): boolean {
+  return sameEnd(a.prefixes, b.prefixes) && sameEnd(a.suffixes, b.suffixes);
+}
+
+/** Went both through the same levels, as far as the shorter history tells? None at all is like none only. */
+function sameEnd(a: readonly string[], b: readonly string[]): boolean {
+  const length = Math.min(a.length, b.length);
+  if (length === 0) return a.length === b.length;
+  return a.slice(-length).join('\0') === b.slice(-length).join('\0');
+}

@@ -1,0 +1,124 @@
+import { errorMessage } from '../base/errors.ts';
+import { jsonPatch } from '../machinery/json-patch.ts';
+import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
+import { buildError } from './build-error.ts';
+import type { Patch } from './kustomization.ts';
+import { mergeShapeOf } from './merge-keys.ts';
+import {
+  allIdsOf,
+  formatId,
+  gvkOfResource,
+  idOf,
+  keyOf,
+  metadataOf,
+  nameOf,
+  namespaceOf,
+  newResource,
+  rememberId,
+  type Resource,
+  type ResourceList,
+} from './resource.ts';
+import { compileSelector } from './selector.ts';
+import { mergeStrategically } from './strategic-merge.ts';
+import { parseYamlDocuments } from './yaml-documents.ts';
+
+/**
+ * Applies one entry of `patches`.
+ * @param text of the patch, from a file or inline
+ * @throws where it is neither a merge patch nor a list of operations, has no target, or does not apply
+ */
+export function applyPatch(resources: ResourceList, patch: Patch, text: string, where: string): void {
+  const documents = parseYamlDocuments(text, where);
+  const operations = documents.filter((value) => Array.isArray(value));
+  const [first] = documents;
+  if (first === undefined) throw buildError(`${where}: the patch is empty`);
+  if (operations.length === 0) applyMergePatches(resources, patch, documents, where);
+  else if (documents.length === 1) applyOperations(resources, patch, first, where);
+  else throw buildError(`${where}: a list of operations must be the only document of a patch`);
+  resources.refresh(where);
+}
+
+function selected(resources: ResourceList, patch: Patch, where: string): readonly Resource[] {
+  return resources.all.filter(compileSelector(patch.target ?? {}, `${where}: target`));
+}
+
+function applyOperations(resources: ResourceList, patch: Patch, operations: Json, where: string): void {
+  if (patch.target == null) throw buildError(`${where}: a JSON patch needs a target`);
+  for (const resource of selected(resources, patch, where)) {
+    rememberId(resource);
+    try {
+      const result = jsonPatch(resource.object, operations);
+      resource.object = newResource(result, where).object;
+    } catch (error) {
+      throw buildError(`${where}: ${formatId(idOf(resource))}: ${errorMessage(error)}`, error);
+    }
+  }
+}
+
+function applyMergePatches(
+  resources: ResourceList,
+  patch: Patch,
+  documents: readonly Json[],
+  where: string,
+): void {
+  if (patch.target == null) {
+    for (const document of documents) {
+      const { object } = newResource(document, where);
+      merge(resources, findTarget(resources, object, where), object, patch);
+    }
+    return;
+  }
+  const [document] = documents;
+  if (documents.length > 1) throw buildError(`${where}: a patch with a target is a single document`);
+  if (!isObject(document)) throw buildError(`${where}: the patch is not a map`);
+  for (const resource of selected(resources, patch, where)) merge(resources, resource, document, patch);
+}
+
+/** The only object that a patch without target can mean, by its id now or at an earlier level. */
+function findTarget(resources: ResourceList, patch: JsonObject, where: string): Resource {
+  const id = idOf(newResource(patch, where));
+  const key = keyOf(id);
+  const now = resources.all.filter((resource) => keyOf(idOf(resource)) === key);
+  const found =
+    now.length > 0
+      ? now
+      : resources.all.filter((resource) => allIdsOf(resource).some((other) => keyOf(other) === key));
+  const [target] = found;
+  if (target !== undefined && found.length === 1) return target;
+  const text = formatId(id);
+  const why =
+    found.length === 0
+      ? `no matches for Id ${text}; failed to find unique target for patch ${text}`
+      : `multiple matches for Id ${text}; failed to find unique target for patch ${text}`;
+  throw buildError(`${where}: no resource matches strategic merge patch ${JSON.stringify(text)}: ${why}`);
+}
+
+function merge(
+  resources: ResourceList,
+  resource: Resource,
+  patch: JsonObject,
+  { target, options }: Patch,
+): void {
+  const { object } = resource;
+  const [name, namespace] = [nameOf(resource), namespaceOf(resource)];
+  const [mayRename, mayChangeKind] = [
+    options?.['allowNameChange'] === true,
+    options?.['allowKindChange'] === true,
+  ];
+  const before = { apiVersion: object['apiVersion'], kind: object['kind'] };
+  const merged = mergeStrategically(object, patch, mergeShapeOf(gvkOfResource(resource)));
+  if (!isObject(merged) || Object.keys(merged).length === 0) {
+    resources.remove(resource);
+    return;
+  }
+  if (mayRename || mayChangeKind) rememberId(resource);
+  resource.object = merged;
+  if (!mayChangeKind) {
+    setOwn(merged, 'kind', before.kind ?? null);
+    if (target != null) setOwn(merged, 'apiVersion', before.apiVersion ?? null);
+  }
+  const metadata = metadataOf(merged);
+  if (!mayRename || own(metadata, 'name') === undefined) setOwn(metadata, 'name', name);
+  if (namespace === '') delete metadata['namespace'];
+  else setOwn(metadata, 'namespace', namespace);
+}

@@ -1,0 +1,88 @@
+import { isObject, own, setOwn, type Json } from '../machinery/json.ts';
+import { buildError } from './build-error.ts';
+import { compilePattern } from './selector.ts';
+
+/** One value inside an object, and how to put another one in its place. */
+export interface Place {
+  readonly value: Json | undefined;
+  readonly set: (value: Json) => void;
+}
+
+/**
+ * Splits at dots, but not inside brackets; `\.` is a dot, `[a.b/c]` a key, `[name=x]` a condition.
+ */
+export function splitFieldPath(path: string): string[] {
+  const parts: string[] = [];
+  for (const [part] of path.matchAll(/\[[^\]]*\]|(?:\\.|[^.[\\])+/g)) {
+    const isKey = part.startsWith('[') && !part.includes('=');
+    parts.push(isKey ? part.slice(1, -1) : part.replaceAll('\\.', '.'));
+  }
+  return parts;
+}
+
+/**
+ * The places that a path leads to: `*` means every item, a number one of them, `[key=pattern]` those where the
+ * pattern is found in the value of the key, anywhere in it.
+ * @param create missing maps and members are made
+ */
+export function findPlaces(root: Json, path: string, create: boolean, where: string): Place[] {
+  let places: Place[] = [{ value: root, set: () => {} }];
+  const parts = splitFieldPath(path);
+  for (const [i, part] of parts.entries()) {
+    const next = parts[i + 1];
+    places = places.flatMap((place) =>
+      step(place, part, create, next !== undefined && isListStep(next), where),
+    );
+  }
+  return places;
+}
+
+function isListStep(part: string): boolean {
+  return part.startsWith('[') || part === '-' || /^\d+$/.test(part);
+}
+
+function step(place: Place, part: string, create: boolean, needsList: boolean, where: string): Place[] {
+  let { value } = place;
+  if (value == null && create) {
+    value = isListStep(part) ? [] : {};
+    place.set(value);
+  }
+  if (Array.isArray(value)) return listStep(value, part, create, where);
+  if (!isObject(value)) return [];
+  if (part === '*') return Object.keys(value).map((key) => member(value, key));
+  if (!Object.hasOwn(value, part)) {
+    if (!create) return [];
+    if (needsList) setOwn(value, part, []);
+  }
+  return [member(value, part)];
+}
+
+function member(object: { [key: string]: Json }, key: string): Place {
+  return { value: own(object, key), set: (value) => setOwn(object, key, value) };
+}
+
+function listStep(list: Json[], part: string, create: boolean, where: string): Place[] {
+  const item = (index: number): Place => ({
+    value: list[index],
+    set: (value) => {
+      list[index] = value;
+    },
+  });
+  if (part === '*') return list.map((_, index) => item(index));
+  if (/^\d+$/.test(part))
+    return Number(part) < list.length || (create && Number(part) === list.length) ? [item(Number(part))] : [];
+  const condition = /^\[([^=]*)=(.*)\]$/.exec(part);
+  if (condition === null) return list.flatMap((_, index) => step(item(index), part, create, false, where));
+  const [, key = '', pattern = ''] = condition;
+  const matcher = compilePattern(pattern, `${where}: ${part}`);
+  const found = list.flatMap((value, index) => {
+    const text = key === '' ? value : isObject(value) ? own(value, key) : undefined;
+    return text != null && typeof text !== 'object' && matcher.matcher(String(text)).find()
+      ? [item(index)]
+      : [];
+  });
+  if (found.length > 0 || !create || key === '') return found;
+  if (list.length >= 10_000) throw buildError(`${where}: too many items`);
+  list.push({ [key]: pattern });
+  return [item(list.length - 1)];
+}

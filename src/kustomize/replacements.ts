@@ -1,0 +1,119 @@
+import { jsonClone, type Json } from '../machinery/json.ts';
+import { buildError, unsupported } from './build-error.ts';
+import { gvkMatches } from './field-spec.ts';
+import type { Replacement, ReplacementOptions, Selector } from './kustomization.ts';
+import { findPlaces, type Place } from './replacement-path.ts';
+import {
+  allIdsOf,
+  formatId,
+  gvkOfResource,
+  idOf,
+  rememberId,
+  type Resource,
+  type ResourceList,
+} from './resource.ts';
+import { compileSelector } from './selector.ts';
+
+/** Copies the value of one field, or a part of it, into others. */
+export function replace(resources: ResourceList, replacement: Replacement, where: string): void {
+  const value = readSource(resources.all, replacement, where);
+  for (const target of replacement.targets ?? []) {
+    if (target.select == null) throw buildError(`${where}: a target must have select`);
+    const isSelected = compileSelector(target.select, `${where}: select`);
+    const rejects = (target.reject ?? [])
+      .filter(isFilled)
+      .map((one) => compileSelector(one, `${where}: reject`));
+    const targets = resources.all.filter(
+      (resource) => isSelected(resource) && !rejects.some((isRejected) => isRejected(resource)),
+    );
+    const paths =
+      target.fieldPaths == null || target.fieldPaths.length === 0 ? ['metadata.name'] : target.fieldPaths;
+    for (const resource of targets) {
+      rememberId(resource);
+      for (const path of paths) replaceAt(resource, path, value, target.options ?? {}, where);
+    }
+  }
+  resources.refresh(where);
+}
+
+function isFilled(selector: Selector): boolean {
+  return Object.values(selector).some((part) => part !== undefined && part !== '');
+}
+
+function readSource(resources: readonly Resource[], { source }: Replacement, where: string): Json {
+  if (source == null) throw buildError(`${where}: a replacement must have a source`);
+  const matches = resources.filter(
+    (resource) =>
+      gvkMatches(source, gvkOfResource(resource)) &&
+      allIdsOf(resource).some(
+        (id) =>
+          fits(source.name, id.name) &&
+          fits(source.namespace, id.namespace === '' ? 'default' : id.namespace),
+      ),
+  );
+  const [resource] = matches;
+  if (resource === undefined || matches.length > 1) {
+    throw buildError(
+      `${where}: ${matches.length === 0 ? 'nothing' : 'more than one object'} is selected by the source ${JSON.stringify(source)}`,
+    );
+  }
+  const path = source.fieldPath === undefined || source.fieldPath === '' ? 'metadata.name' : source.fieldPath;
+  const value = findPlaces(resource.object, path, false, where)[0]?.value;
+  if (value === undefined)
+    throw buildError(
+      `${where}: fieldPath ${path} is missing for replacement source ${formatId(idOf(resource))}`,
+    );
+  return part(value, source.options ?? {}, where);
+}
+
+function fits(wanted: string | undefined, actual: string): boolean {
+  return wanted === undefined || wanted === '' || wanted === actual;
+}
+
+/** The piece of a text that the options of a source name. */
+function part(value: Json, { delimiter, index = 0 }: ReplacementOptions, where: string): Json {
+  if (delimiter === undefined || delimiter === '') return value;
+  const piece = typeof value === 'object' ? undefined : String(value).split(delimiter)[index];
+  if (piece === undefined)
+    throw buildError(`${where}: options.index ${index} is out of bounds for value ${JSON.stringify(value)}`);
+  return piece;
+}
+
+function replaceAt(
+  resource: Resource,
+  path: string,
+  value: Json,
+  options: ReplacementOptions,
+  where: string,
+): void {
+  if (options.encoding !== undefined && options.encoding !== '')
+    throw unsupported(`${where}: options.encoding is not supported`);
+  const places = findPlaces(resource.object, path, options.create === true, where);
+  const found = options.create === true ? places : places.filter((place) => place.value !== undefined);
+  if (found.length === 0)
+    throw buildError(
+      `${where}: unable to find field ${JSON.stringify(path)} in replacement target ${formatId(idOf(resource))}`,
+    );
+  for (const place of found) place.set(replaced(place, value, options, where));
+}
+
+function replaced(
+  place: Place,
+  value: Json,
+  { delimiter, index = 0 }: ReplacementOptions,
+  where: string,
+): Json {
+  if (delimiter === undefined || delimiter === '') {
+    return typeof place.value === 'string' && typeof value !== 'object' ? String(value) : jsonClone(value);
+  }
+  if (typeof value === 'object')
+    throw buildError(`${where}: delimiter option can only be used with scalar values`);
+  if (place.value != null && typeof place.value === 'object') {
+    throw buildError(`${where}: delimiter option can only be used with scalar values`);
+  }
+  const pieces = String(place.value ?? '').split(delimiter);
+  if (index < 0) pieces.unshift(String(value));
+  else if (index >= pieces.length) pieces.push(String(value));
+  else pieces[index] = String(value);
+  return pieces.join(delimiter);
+}

@@ -1,0 +1,141 @@
+import {
+  Composer,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  Parser,
+  type Document,
+  type Node,
+  type YAMLMap,
+} from 'yaml';
+import { isObject, jsonClone, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
+import { buildError } from './build-error.ts';
+import { plainScalar } from './plain-scalar.ts';
+
+/** Values in one file, counted after aliases are expanded: what a few lines of aliases can grow to is bounded. */
+const maxValues = 1_000_000;
+const maxDepth = 500;
+
+/**
+ * All documents of a text, empty ones left out.
+ * @param where the file, for messages
+ * @throws for what is no YAML, for keys that stand twice, for aliases that grow without bound
+ */
+export function parseYamlDocuments(text: string, where: string): Json[] {
+  try {
+    const counter = { left: maxValues };
+    return [...compose(text, where)]
+      .map((document, index) => new Reader(documentOf(where, index), counter).read(document.contents, 0))
+      .filter((value) => value !== null);
+  } catch (error) {
+    if (error instanceof RangeError) throw buildError(`${where}: nested too deeply`, error);
+    throw error;
+  }
+}
+
+function documentOf(where: string, index: number): string {
+  return `${where}, document ${index + 1}`;
+}
+
+/** The first problem ends it: text that is no YAML at all has one in every character. */
+function* compose(text: string, where: string): Generator<Document.Parsed> {
+  const lines = new LineCounter();
+  const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, logLevel: 'error' });
+  let index = 0;
+  const check = function* (documents: Iterable<Document.Parsed>): Generator<Document.Parsed> {
+    for (const document of documents) {
+      const [problem] = document.errors;
+      if (problem !== undefined) fail(problem.message, problem.pos[0]);
+      index += 1;
+      yield document;
+    }
+  };
+  const fail = (message: string, offset: number): never => {
+    throw buildError(`${documentOf(where, index)}: line ${lines.linePos(offset).line}: ${message}`);
+  };
+  for (const token of new Parser(lines.addNewLine).parse(text)) {
+    if (token.type === 'error') fail(token.message, token.offset);
+    yield* check(composer.next(token));
+  }
+  yield* check(composer.end());
+}
+
+class Reader {
+  readonly #where: string;
+  readonly #counter: { left: number };
+  readonly #anchors = new Map<string, Json>();
+
+  constructor(where: string, counter: { left: number }) {
+    this.#where = where;
+    this.#counter = counter;
+  }
+
+  read(node: Node | null | undefined, depth: number): Json {
+    if (depth > maxDepth) throw buildError(`${this.#where}: nested too deeply`);
+    this.#count(1);
+    if (node == null) return null;
+    if (isAlias(node)) return this.#expand(node.source);
+    const value = this.#readValue(node, depth);
+    if (node.anchor !== undefined) this.#anchors.set(node.anchor, value);
+    return value;
+  }
+
+  #readValue(node: Node, depth: number): Json {
+    if (isMap(node)) return this.#readMap(node, depth);
+    if (isSeq(node)) return node.items.map((item) => this.read(item as Node, depth + 1));
+    if (!isScalar(node)) throw buildError(`${this.#where}: unexpected node`);
+    const text = node.source ?? (typeof node.value === 'string' ? node.value : '');
+    const resolves =
+      node.tag === undefined ? node.type === 'PLAIN' : /:(null|bool|int|float)$/.test(node.tag);
+    return resolves || (node.type === undefined && text === '') ? plainScalar(text) : text;
+  }
+
+  #readMap(map: YAMLMap, depth: number): JsonObject {
+    const object: JsonObject = {};
+    const merged: Json[] = [];
+    for (const pair of map.items) {
+      const key = this.#key(pair.key as Node | null, depth);
+      const value = this.read(pair.value as Node | null, depth + 1);
+      if (key === '<<' && isScalar(pair.key) && pair.key.type === 'PLAIN') merged.push(value);
+      else if (Object.hasOwn(object, key))
+        throw buildError(`${this.#where}: key ${JSON.stringify(key)} stands twice`);
+      else setOwn(object, key, value);
+    }
+    for (const source of merged.flat()) this.#mergeInto(object, source);
+    return object;
+  }
+
+  #key(node: Node | null, depth: number): string {
+    const key = this.read(node, depth + 1);
+    if (key === null) return 'null';
+    if (typeof key === 'object') throw buildError(`${this.#where}: a key is a map or a list`);
+    return isScalar(node) && node.source !== undefined ? node.source : String(key);
+  }
+
+  /** What the map itself says stays. */
+  #mergeInto(object: JsonObject, source: Json): void {
+    if (!isObject(source)) throw buildError(`${this.#where}: << needs a map or a list of maps`);
+    for (const [key, value] of Object.entries(source)) {
+      if (!Object.hasOwn(object, key)) setOwn(object, key, jsonClone(value));
+    }
+  }
+
+  #expand(anchor: string): Json {
+    const value = this.#anchors.get(anchor);
+    if (value === undefined) throw buildError(`${this.#where}: unknown anchor *${anchor}`);
+    this.#count(countValues(value));
+    return jsonClone(value);
+  }
+
+  #count(values: number): void {
+    this.#counter.left -= values;
+    if (this.#counter.left < 0) throw buildError(`${this.#where}: more than ${maxValues} values`);
+  }
+}
+
+function countValues(value: Json): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce((sum: number, child: Json) => sum + countValues(child), 1);
+}

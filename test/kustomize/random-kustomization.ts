@@ -1,0 +1,491 @@
+import fc from 'fast-check';
+import type { Json, JsonObject } from '../../src/machinery/json.ts';
+
+/** Files of a tree whose root kustomization is worth building. JSON is YAML, too. */
+export type RandomTree = Readonly<Record<string, string>>;
+
+const name = fc.constantFrom('a', 'b', 'web');
+const namespace = fc.constantFrom(undefined, undefined, 'prod', 'default');
+const labelKey = fc.constantFrom('app', 'tier', 'example.com/team');
+const labelValue = fc.constantFrom('a', 'b', 'x-1', 'true', '1');
+const labels = fc.dictionary(labelKey, labelValue, { minKeys: 1, maxKeys: 2 });
+const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(value, { nil: undefined, freq: 1 });
+const rare = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
+
+const imageText = fc.constantFrom(
+  'nginx',
+  'nginx:1.7',
+  'host:5000/web:v1',
+  'nginx@sha256:abc',
+  'host:5000/web',
+  'nginxx',
+);
+
+const container = fc.record(
+  {
+    name: fc.constantFrom('main', 'side', 'extra'),
+    image: imageText,
+    args: fc.array(fc.constantFrom('-v', '--x=1'), { maxLength: 2 }),
+    env: fc.uniqueArray(
+      fc.record({
+        name: fc.constantFrom('A', 'B', 'C'),
+        valueFrom: fc.oneof(
+          fc.record({ configMapKeyRef: fc.record({ name, key: fc.constant('k') }) }),
+          fc.record({ secretKeyRef: fc.record({ name, key: fc.constant('k') }) }),
+        ),
+      }),
+      { selector: (item) => item.name, maxLength: 2 },
+    ),
+    envFrom: fc.array(fc.record({ configMapRef: fc.record({ name }) }), { maxLength: 1 }),
+    ports: fc.uniqueArray(
+      fc.record({ containerPort: fc.constantFrom(80, 90), protocol: fc.constantFrom('TCP', 'UDP') }),
+      { selector: (item) => item.containerPort, maxLength: 2 },
+    ),
+    volumeMounts: fc.uniqueArray(fc.record({ name, mountPath: fc.constantFrom('/x', '/y') }), {
+      selector: (item) => item.mountPath,
+      maxLength: 2,
+    }),
+  },
+  { requiredKeys: ['name'] },
+);
+
+const containers = fc.uniqueArray(container, { selector: (item) => item.name, minLength: 1, maxLength: 2 });
+
+const podSpec = fc.record(
+  {
+    containers,
+    initContainers: containers,
+    serviceAccountName: name,
+    volumes: fc.uniqueArray(
+      fc.oneof(
+        fc.record({ name, configMap: fc.record({ name }) }),
+        fc.record({ name, secret: fc.record({ secretName: name }) }),
+        fc.record({ name, persistentVolumeClaim: fc.record({ claimName: name }) }),
+      ),
+      { selector: (item) => item.name, maxLength: 2 },
+    ),
+    imagePullSecrets: fc.array(fc.record({ name }), { maxLength: 1 }),
+    tolerations: fc.array(fc.record({ key: name }), { maxLength: 2 }),
+    affinity: fc.record({
+      podAntiAffinity: fc.record({
+        requiredDuringSchedulingIgnoredDuringExecution: fc.array(
+          fc.record({ labelSelector: fc.record({ matchLabels: labels }), topologyKey: fc.constant('zone') }),
+          { minLength: 1, maxLength: 1 },
+        ),
+      }),
+    }),
+  },
+  { requiredKeys: ['containers'] },
+);
+
+const template = fc.record({ metadata: fc.record({ labels }), spec: podSpec }, { requiredKeys: ['spec'] });
+const subject = fc.record({
+  kind: fc.constant('ServiceAccount'),
+  name: fc.constantFrom('a', 'b', 'web', 'default'),
+  namespace: fc.constantFrom('prod', 'default'),
+});
+
+const bodies: readonly (readonly [apiVersion: string, kind: string, body: fc.Arbitrary<unknown>])[] = [
+  [
+    'apps/v1',
+    'Deployment',
+    fc.record({
+      spec: fc.record(
+        { replicas: fc.nat(3), selector: fc.record({ matchLabels: labels }), template },
+        { requiredKeys: ['template'] },
+      ),
+    }),
+  ],
+  [
+    'apps/v1',
+    'StatefulSet',
+    fc.record({
+      spec: fc.record(
+        {
+          serviceName: name,
+          template,
+          volumeClaimTemplates: fc.array(
+            fc.record({ metadata: fc.record({ name }), spec: fc.record({ storageClassName: name }) }),
+            { maxLength: 1 },
+          ),
+        },
+        { requiredKeys: ['template'] },
+      ),
+    }),
+  ],
+  [
+    'batch/v1',
+    'CronJob',
+    fc.record({
+      spec: fc.record({
+        schedule: fc.constant('* * * * *'),
+        jobTemplate: fc.record({ spec: fc.record({ template }) }),
+      }),
+    }),
+  ],
+  ['v1', 'Pod', fc.record({ spec: podSpec })],
+  [
+    'v1',
+    'Service',
+    fc.record({
+      spec: fc.record(
+        {
+          selector: labels,
+          ports: fc.uniqueArray(
+            fc.record(
+              { port: fc.constantFrom(80, 443), name: fc.constantFrom('http', 'x') },
+              { requiredKeys: ['port'] },
+            ),
+            { selector: (item) => item.port, minLength: 1, maxLength: 2 },
+          ),
+        },
+        { requiredKeys: ['ports'] },
+      ),
+    }),
+  ],
+  [
+    'v1',
+    'ConfigMap',
+    fc.record({ data: fc.dictionary(fc.constantFrom('k', 'l'), fc.constantFrom('v', 'true', 'x\ny\n')) }),
+  ],
+  ['v1', 'Secret', fc.record({ data: fc.dictionary(fc.constantFrom('k', 'l'), fc.constant('dg==')) })],
+  ['v1', 'ServiceAccount', fc.record({ imagePullSecrets: fc.array(fc.record({ name }), { maxLength: 1 }) })],
+  [
+    'v1',
+    'PersistentVolumeClaim',
+    fc.record({ spec: fc.record({ storageClassName: name, volumeName: name }) }),
+  ],
+  ['v1', 'Namespace', fc.constant({})],
+  ['storage.k8s.io/v1', 'StorageClass', fc.constant({ provisioner: 'x' })],
+  [
+    'rbac.authorization.k8s.io/v1',
+    'Role',
+    fc.record({
+      rules: fc.array(
+        fc.record({ resourceNames: fc.array(name, { maxLength: 2 }), verbs: fc.constant(['get']) }),
+        { maxLength: 1 },
+      ),
+    }),
+  ],
+  ['rbac.authorization.k8s.io/v1', 'ClusterRole', fc.constant({ rules: [] })],
+  [
+    'rbac.authorization.k8s.io/v1',
+    'RoleBinding',
+    fc.record({
+      roleRef: fc.record({
+        apiGroup: fc.constant('rbac.authorization.k8s.io'),
+        kind: fc.constantFrom('Role', 'ClusterRole'),
+        name,
+      }),
+      subjects: fc.array(subject, { maxLength: 2 }),
+    }),
+  ],
+  [
+    'autoscaling/v2',
+    'HorizontalPodAutoscaler',
+    fc.record({
+      spec: fc.record({
+        scaleTargetRef: fc.record({
+          apiVersion: fc.constant('apps/v1'),
+          kind: fc.constant('Deployment'),
+          name,
+        }),
+        minReplicas: fc.nat(3),
+      }),
+    }),
+  ],
+  [
+    'networking.k8s.io/v1',
+    'Ingress',
+    fc.record({
+      spec: fc.record({
+        tls: fc.array(fc.record({ secretName: name }), { maxLength: 1 }),
+        rules: fc.array(
+          fc.record({
+            http: fc.record({
+              paths: fc.array(
+                fc.record({
+                  path: fc.constant('/'),
+                  backend: fc.record({ service: fc.record({ name, port: fc.constant({ number: 80 }) }) }),
+                }),
+                { maxLength: 2 },
+              ),
+            }),
+          }),
+          { maxLength: 1 },
+        ),
+      }),
+    }),
+  ],
+  [
+    'example.com/v1',
+    'Widget',
+    fc.record({
+      spec: fc.record({
+        containers: fc.array(fc.record({ name, image: imageText }), { maxLength: 2 }),
+        list: fc.array(fc.record({ name, x: fc.nat(2) }), { maxLength: 2 }),
+      }),
+    }),
+  ],
+];
+
+const kinds = fc.constantFrom(...bodies);
+
+const resource: fc.Arbitrary<JsonObject> = kinds.chain(([apiVersion, kind, body]) =>
+  fc
+    .record({ body, name, namespace, labels: some(labels), annotations: rare(labels) })
+    .map(({ body, ...metadata }) => clean({ apiVersion, kind, metadata, ...(body as JsonObject) })),
+);
+
+/** JSON has no undefined. */
+function clean(value: unknown): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject;
+}
+
+const selector = fc.record(
+  {
+    kind: fc.constantFrom('Deployment', 'Deploy.*', 'Service|ConfigMap', 'Pod'),
+    name: fc.constantFrom('a', 'a|b', '.*', 'w', 'p-a'),
+    namespace: fc.constantFrom('prod', 'default'),
+    labelSelector: fc.constantFrom('app=a', 'app in (a,b)', '!tier'),
+    group: fc.constantFrom('apps', ''),
+  },
+  { requiredKeys: [] },
+);
+
+const operations = fc.array(
+  fc.oneof(
+    fc.constant({ op: 'add', path: '/metadata/annotations', value: { patched: 'yes' } }),
+    fc.constant({ op: 'replace', path: '/spec', value: { replaced: 1 } }),
+    fc.constant({ op: 'add', path: '/spec/extra', value: [1, null, 'x'] }),
+    fc.constant({ op: 'remove', path: '/spec/template/spec/containers/0' }),
+    fc.constant({ op: 'replace', path: '/metadata/name', value: 'renamed' }),
+    fc.constant({ op: 'test', path: '/metadata/name', value: 'a' }),
+  ),
+  { minLength: 1, maxLength: 2 },
+);
+
+/** Another body for one of the objects, some fields of which are deleted or replaced. */
+function mergePatch(objects: readonly JsonObject[]): fc.Arbitrary<JsonObject> {
+  const target =
+    objects.length === 0
+      ? resource
+      : fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...objects) }, { weight: 1, arbitrary: resource });
+  return target.chain(({ apiVersion, kind, metadata }) => {
+    const body = bodies.find(([, ofKind]) => ofKind === kind)?.[2] ?? fc.constant({});
+    return fc
+      .record({ body: body.map(clean), dice: fc.infiniteStream(fc.nat(30)), labels: rare(labels) })
+      .map(({ body, dice, labels }) => {
+        const { name, namespace } = metadata as JsonObject;
+        return clean({
+          apiVersion,
+          kind,
+          metadata: { name, namespace, labels },
+          ...(withDirectives(body, 0, dice) as JsonObject),
+        });
+      });
+  });
+}
+
+function withDirectives(value: Json, depth: number, dice: fc.Stream<number>): Json {
+  const roll = (): boolean => dice.next().value === 0;
+  if (depth > 1 && roll()) return null;
+  if (Array.isArray(value))
+    return value.map((item) => withDirectives(item, depth + 1, dice)).filter((item) => item !== null);
+  if (typeof value !== 'object' || value === null) return value;
+  const fixed = new Set(['name', 'containerPort', 'port', 'mountPath', 'protocol']);
+  const entries = Object.entries(value).map(([key, child]) => [
+    key,
+    fixed.has(key) ? child : withDirectives(child, depth + 1, dice),
+  ]);
+  const isReplaced = [
+    'key',
+    'configMapRef',
+    'secretName',
+    'storageClassName',
+    'labelSelector',
+    'resourceNames',
+    'kind',
+    'http',
+    'path',
+    'x',
+    'spec',
+  ].some((key) => Object.hasOwn(value, key));
+  const directive = depth > 0 && !isReplaced && roll() ? { $patch: roll() ? 'replace' : 'delete' } : {};
+  return { ...(Object.fromEntries(entries) as JsonObject), ...directive };
+}
+
+function patchesOf(objects: readonly JsonObject[]): fc.Arbitrary<unknown> {
+  const merge = mergePatch(objects).map((patch) => JSON.stringify(patch));
+  return fc.array(
+    fc.oneof(
+      fc.record({ target: selector, patch: operations.map((list) => JSON.stringify(list)) }),
+      fc.record({ target: selector, patch: merge }),
+      fc.record({ patch: merge }),
+    ),
+    { maxLength: 2 },
+  );
+}
+
+const generator = fc.record(
+  {
+    name,
+    namespace: fc.constantFrom('prod', 'default'),
+    behavior: fc.constantFrom('create', 'create', 'create', 'merge', 'replace'),
+    literals: fc.uniqueArray(fc.constantFrom('k=v', 'l="q"', "m='", 'n=a=b', 'o=<&>'), { maxLength: 3 }),
+    files: fc.uniqueArray(fc.constantFrom('file.txt', 'x=file.txt'), { maxLength: 2 }),
+    envs: fc.constant(['some.env']),
+    options: fc.record(
+      { labels, annotations: labels, disableNameSuffixHash: fc.boolean(), immutable: fc.boolean() },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: ['name'] },
+);
+
+const image = fc.record(
+  {
+    name: fc.constantFrom('nginx', 'host:5000/web', 'ngin.'),
+    newName: fc.constantFrom('other', 'r.io/x'),
+    newTag: fc.constantFrom('v2', '1'),
+    digest: fc.constant('sha256:def'),
+    tagSuffix: fc.constant('-s'),
+  },
+  { requiredKeys: ['name'] },
+);
+
+const replacementOf = (objects: readonly JsonObject[]): fc.Arbitrary<unknown> =>
+  fc.record({
+    source: fc.constantFrom(...objects).chain((object) =>
+      fc.record({
+        kind: fc.constant(object['kind']),
+        name: fc.constant((object['metadata'] as JsonObject)['name']),
+        fieldPath: fc.constantFrom('metadata.name', 'metadata.name', 'kind', 'metadata.labels.app'),
+      }),
+    ),
+    targets: fc.array(
+      fc.record({
+        select: fc.record({ kind: fc.constantFrom('Deployment', 'Service', 'Pod', 'ConfigMap') }),
+        fieldPaths: fc.array(
+          fc.constantFrom(
+            'metadata.annotations.copied',
+            'spec.template.spec.containers.[name=main].image',
+            'spec.containers.*.image',
+            'metadata.labels.[example.com/team]',
+            'spec.ports.0.name',
+          ),
+          { minLength: 1, maxLength: 2 },
+        ),
+        options: fc.record(
+          {
+            create: fc.boolean(),
+            delimiter: fc.constantFrom('/', '-', '.'),
+            index: fc.constantFrom(0, 1, -1, 5),
+          },
+          { requiredKeys: ['create'] },
+        ),
+      }),
+      { minLength: 1, maxLength: 1 },
+    ),
+  });
+
+function labelEntry(place: string): fc.Arbitrary<unknown> {
+  return fc.record(
+    { pairs: labelsOf(place), includeSelectors: fc.boolean(), includeTemplates: fc.boolean() },
+    { requiredKeys: ['pairs'] },
+  );
+}
+
+/** A key that no other field sets: kustomize changes all that it once set from one field when one of them changes. */
+function labelsOf(place: string): fc.Arbitrary<Record<string, string>> {
+  return fc.dictionary(fc.constantFrom(`${place}.example.com/a`, `${place}.example.com/b`), labelValue, {
+    maxKeys: 2,
+  });
+}
+
+function fieldsOf(place: string, objects: readonly JsonObject[]): fc.Arbitrary<JsonObject> {
+  const scalable = objects
+    .filter((object) => object['kind'] === 'Deployment')
+    .map((object) => (object['metadata'] as JsonObject)['name']);
+  return fc
+    .record({
+      namespace: rare(fc.constantFrom('prod', 'dev')),
+      namePrefix: rare(fc.constant('p-')),
+      nameSuffix: rare(fc.constant('-s')),
+      labels: rare(fc.tuple(labelEntry(`${place}-1`), labelEntry(`${place}-2`))),
+      commonLabels: rare(place === 'top' ? labels : labelsOf(place)),
+      commonAnnotations: rare(labels),
+      images: rare(fc.array(image, { maxLength: 2 })),
+      ...(scalable.length > 0 && {
+        replicas: rare(
+          fc.array(fc.record({ name: fc.constantFrom(...scalable), count: fc.nat(5) }), { maxLength: 1 }),
+        ),
+      }),
+      patches: some(patchesOf(objects)),
+      patchesStrategicMerge: rare(
+        fc.array(
+          mergePatch(objects).map((patch) => `${JSON.stringify(patch)}\n`),
+          { maxLength: 1 },
+        ),
+      ),
+      configMapGenerator: rare(fc.array(generator, { maxLength: 2 })),
+      secretGenerator: rare(fc.array(generator, { maxLength: 1 })),
+      generatorOptions: rare(
+        fc.record({ labels, disableNameSuffixHash: fc.boolean() }, { requiredKeys: [] }),
+      ),
+      ...(objects.length > 0 && { replacements: rare(fc.array(replacementOf(objects), { maxLength: 1 })) }),
+      ...(place === 'top' && { sortOptions: rare(fc.record({ order: fc.constantFrom('fifo', 'legacy') })) }),
+    })
+    .map(clean);
+}
+
+const uniqueResources = fc.uniqueArray(resource, {
+  selector: (object) => {
+    const { namespace, name } = object['metadata'] as { namespace?: string; name: string };
+    return `${JSON.stringify(object['kind'])}/${namespace ?? 'default'}/${name}`;
+  },
+  maxLength: 5,
+});
+
+function folder(
+  prefix: string,
+  fields: JsonObject,
+  objects: readonly JsonObject[],
+  entries: readonly string[],
+  kind?: string,
+): RandomTree {
+  const file: JsonObject = { ...fields, resources: [...entries, 'all.yaml'] };
+  if (kind !== undefined) Object.assign(file, { apiVersion: 'kustomize.config.k8s.io/v1alpha1', kind });
+  return {
+    [`${prefix}kustomization.yaml`]: JSON.stringify(file),
+    [`${prefix}all.yaml`]: objects.map((object) => `---\n${JSON.stringify(object)}\n`).join(''),
+    [`${prefix}file.txt`]: 'a file\nwith <lines>\n',
+    [`${prefix}some.env`]: '# comment\nE=1\nF="q"\n\nG=a=b\n',
+  };
+}
+
+function content(place: string): fc.Arbitrary<[JsonObject, JsonObject[]]> {
+  return uniqueResources.chain((objects) => fc.tuple(fieldsOf(place, objects), fc.constant(objects)));
+}
+
+/** An overlay over one or two bases, with or without a component. */
+export const randomTree: fc.Arbitrary<RandomTree> = fc
+  .record({
+    top: content('top'),
+    base: content('base'),
+    second: rare(content('second')),
+    component: rare(content('component')),
+  })
+  .map(({ top, base, second, component }) => ({
+    ...folder(
+      'top/',
+      { ...top[0], ...(component !== undefined && { components: ['../component'] }) },
+      top[1],
+      ['../base', ...(second === undefined ? [] : ['../second'])],
+    ),
+    ...folder('base/', ...base, []),
+    ...(second !== undefined && folder('second/', ...second, [])),
+    ...(component !== undefined && folder('component/', ...component, [], 'Component')),
+  }));
