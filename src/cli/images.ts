@@ -1,4 +1,5 @@
 import type { Program } from '../base/program.ts';
+import { manager } from '../fleet/manager/manager.ts';
 import { loadtesterProgram } from '../loadtester/loadtester.ts';
 import { agent } from '../rollout/agent/agent.ts';
 import { findImage, type ImageCatalogue, type ImageEntry } from '../sandbox/node/images.ts';
@@ -24,13 +25,14 @@ function roles(version: string): Program {
   const programs = new Map<string, Program>([
     ['agent', agent({ version })],
     ['loadtester', loadtesterProgram],
+    ['manager', manager({ version })],
   ]);
   return async (context) => {
     const [role = '', ...argv] = context.argv;
     const program = programs.get(role);
     if (program !== undefined) return program({ ...context, argv });
     context.stdout(
-      `no such role: ${JSON.stringify(role)}; in a pod there are ${[...programs.keys()].join(' and ')}\n`,
+      `no such role: ${JSON.stringify(role)}; in a pod there are ${[...programs.keys()].join(', ')}\n`,
     );
     return 2;
   };

@@ -62,6 +62,17 @@ program
   });
 
 program
+  .command('manager')
+  .description('run the fleets of a host: in a pod, or with -kubeconfig; -help tells the flags')
+  .argument('[flags...]')
+  .helpOption(false)
+  .allowUnknownOption()
+  .action(async (flags: readonly string[]) => {
+    const { runManager } = await import('./manager.ts');
+    process.exitCode = await runManager(flags, version);
+  });
+
+program
   .command('loadtester')
   .description('run load against canaries, and gates: what webhooks of rollouts call; -help tells the flags')
   .argument('[flags...]')

@@ -11,7 +11,7 @@ import type { KubeObject } from '../machinery/object.ts';
 import { attachedClusterKind, fleetKind, secretKind } from './kinds.ts';
 
 /** Owns what the manager writes on the host. */
-const managerFieldManager = 'viridian-manager';
+export const managerFieldManager = 'viridian-manager';
 
 export interface HostCachesOptions {
   readonly client: Client;

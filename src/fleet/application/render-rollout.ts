@@ -132,7 +132,9 @@ function testLoaderUrl(rollout: Rollout, { cluster }: RolloutPlace): string {
 
 /** The name of a member's public test loader, which the chart of the original cuts to what a Service may have. */
 export function publicTestLoaderService(namespace: string, cluster: string): string {
-  return `${namespace}-testloader-${cluster}-loadtester`.slice(0, 63).replace(/-+$/, '');
+  // Unlike clusters, Services have no dots.
+  const name = `${namespace}-testloader-${cluster}-loadtester`.replaceAll('.', '-');
+  return name.slice(0, 63).replace(/-+$/, '');
 }
 
 function metadataOf(name: string, rollout: Rollout, { labels, policyName }: RolloutPlace): object {

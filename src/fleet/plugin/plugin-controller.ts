@@ -103,9 +103,13 @@ export class PluginController {
       for (const fleet of concerned) this.#report(fleet, name, failure(pluginTask(fleet, cluster), trouble));
       return { requeueAfterMs: troubleMs };
     }
-    const outcomes = await Promise.all(
+    const settled = await Promise.allSettled(
       concerned.map((fleet) => this.#workOn({ fleet, cluster, objects, signal })),
     );
+    const outcomes = settled.map((outcome) => {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return outcome.value;
+    });
     if (signal.aborted || member.signal.aborted) return undefined;
     const again = outcomes.filter((ms) => ms !== undefined);
     return again.length === 0 ? undefined : { requeueAfterMs: Math.min(...again) };
@@ -117,6 +121,7 @@ export class PluginController {
     const { name = '' } = cluster.metadata;
     const task = pluginTask(fleet, cluster);
     if (task === 'leave') return undefined;
+    if (task === 'install') this.#takeBack(fleet, name);
     try {
       const report = await (task === 'install' ? this.#install(work) : this.#remove(work));
       this.#report(fleet, name, report);
@@ -128,6 +133,13 @@ export class PluginController {
       if (nextStep(error) === 'retry') throw error;
       return troubleMs;
     }
+  }
+
+  /** From here on, nobody may think that nothing is left on the cluster. */
+  #takeBack({ metadata }: Fleet, cluster: string): void {
+    const { reports } = this.#options;
+    const key = formatKey({ namespace: metadata.namespace, name: metadata.name ?? '' });
+    if (reports.get(key, cluster)?.reason === removed.reason) reports.forget(key, cluster);
   }
 
   #report({ metadata }: Fleet, cluster: string, report: PluginReport): void {
@@ -244,15 +256,21 @@ export class PluginController {
   }
 
   #progress(wanted: readonly Unstructured[], objects: MemberObjects): PluginReport {
+    const now = this.#options.clock.now();
     const waiting = wanted
       .filter(({ kind }) => kind === 'Deployment')
       .flatMap((deployment) => {
         const live = objects.get(deployment);
-        const { status, message } = computeStatus(live && asJson(live), this.#options.clock.now());
-        return status === 'Current' ? [] : [`Deployment ${keyOf(deployment)}: ${message}`];
+        const { status, message } = computeStatus(live && asJson(live), now);
+        return status === 'Current' ? [] : [{ status, deployment, message }];
       });
     if (waiting.length === 0) return { status: 'True', reason: 'Running', message: 'the agent runs' };
-    return { status: 'Unknown', reason: 'Progressing', message: waiting.join('; ') };
+    const message = waiting.map((one) => `Deployment ${keyOf(one.deployment)}: ${one.message}`).join('; ');
+    const failed = waiting.find(({ status }) => status === 'Failed');
+    if (failed === undefined) return { status: 'Unknown', reason: 'Progressing', message };
+    const { namespace = '', name = '' } = failed.deployment.metadata;
+    const advice = `On the member, kubectl -n ${namespace} describe pods -l app.kubernetes.io/instance=${name} tells more`;
+    return { status: 'False', reason: 'InstallFailed', message: `${message}. ${advice}` };
   }
 }
 

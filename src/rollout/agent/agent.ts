@@ -1,39 +1,23 @@
-import { Registry } from '@prometheus-io/client';
 import { type LinkedAbort, linkAbort } from '../../base/abort.ts';
-import type { Fetch, Upgrade } from '../../base/fetch.ts';
-import { errorMessage } from '../../base/errors.ts';
-import { jsonLog, type Log } from '../../base/log.ts';
-import type { Program, ProgramContext } from '../../base/program.ts';
-import { type ConnectionConfig, inClusterConnection } from '../../kube/connection.ts';
-import { ensureCustomResourceDefinitions } from '../../kube/custom-resource-definitions.ts';
+import type { Fetch } from '../../base/fetch.ts';
+import type { Program } from '../../base/program.ts';
 import { discover } from '../../kube/discovery.ts';
 import { EventRecorder, eventKind } from '../../kube/event-recorder.ts';
 import type { KubeEvent } from '../../kube/event-correlator.ts';
-import { LeaderElection, type Lease, leaseKind } from '../../kube/leader-election.ts';
-import type { Metrics } from '../../kube/metrics.ts';
-import { prometheusMetrics } from '../../kube/prometheus-metrics.ts';
 import type { ResourceKind } from '../../kube/resource-client.ts';
-import { createClient, type RestClient } from '../../kube/rest-client.ts';
+import type { RestClient } from '../../kube/rest-client.ts';
+import { type ConnectApi, role, type RoleProcess } from '../../kube/role.ts';
 import { Store } from '../../kube/store.ts';
 import { rolloutDefinitions } from '../../api/custom-resource-definitions.ts';
 import { agentFieldManager, rolloutCluster } from '../cluster.ts';
 import { RolloutMetrics } from '../engine/rollout-metrics.ts';
 import { type AgentOptions, agentUsage, parseAgentFlags } from './agent-flags.ts';
-import { agentServer } from './agent-server.ts';
 import { assembleEngine } from './assemble-engine.ts';
-
-/** A way to the API server. */
-export interface ApiConnection {
-  readonly connection: ConnectionConfig;
-  readonly fetch: Fetch;
-  readonly upgrade?: Upgrade | undefined;
-  readonly close: () => Promise<void>;
-}
 
 export interface AgentEnvironment {
   readonly version: string;
   /** Finds the API server; default: that of the pod, through the seams. */
-  readonly connect?: ((context: ProgramContext, options: AgentOptions) => Promise<ApiConnection>) | undefined;
+  readonly connect?: ConnectApi | undefined;
   /** HTTP without verification of certificates. */
   readonly insecureFetch?: Fetch | undefined;
 }
@@ -52,111 +36,36 @@ const definitionKind: ResourceKind = {
   namespaced: false,
 };
 
-/**
- * `viridian agent`: runs the rollouts of one cluster.
- *
- * Exit codes: 0 after SIGTERM, 1 after trouble, 2 for a command line that makes no sense.
- */
-export function agent(environment: AgentEnvironment): Program {
-  return async (context) => {
-    let options: AgentOptions;
-    if (context.argv.some((word) => /^--?h(elp)?$/.test(word))) {
-      context.stdout(agentUsage());
-      return 0;
-    }
-    try {
-      options = parseAgentFlags(context.argv, context.env);
-    } catch (error) {
-      context.stdout(`${errorMessage(error)}\n`);
-      return 2;
-    }
-    if (options.version) {
-      context.stdout(`${environment.version}\n`);
-      return 0;
-    }
-    const { clock } = context.seams;
-    const log = jsonLog(() => clock.now(), options.logLevel, context.stdout);
-    try {
-      await run(new Agent({ environment, context, options, log }));
-      return 0;
-    } catch (error) {
-      log.error('the agent ends', { error });
-      return 1;
-    }
-  };
-}
-
-async function run(running: Agent): Promise<void> {
-  await using _ = running;
-  await running.run();
-}
-
-interface AgentParts {
-  readonly environment: AgentEnvironment;
-  readonly context: ProgramContext;
-  readonly options: AgentOptions;
-  readonly log: Log;
+/** `viridian agent`: runs the rollouts of one cluster. */
+export function agent({ version, connect, insecureFetch }: AgentEnvironment): Program {
+  return role<AgentOptions>({
+    name: agentFieldManager,
+    version,
+    usage: agentUsage,
+    parse: parseAgentFlags,
+    connect,
+    definitions: Object.values(rolloutDefinitions),
+    leaseName,
+    begin: (running) => {
+      const engine = new Agent(running, version, insecureFetch);
+      return (client, signal) => engine.lead(client, signal);
+    },
+  });
 }
 
 class Agent {
-  readonly #parts: AgentParts;
-  readonly #registry = new Registry();
-  readonly #metrics: Metrics = prometheusMetrics(this.#registry);
+  readonly #running: RoleProcess<AgentOptions>;
+  readonly #insecureFetch: Fetch | undefined;
   readonly #rolloutMetrics: RolloutMetrics;
-  readonly #cleanUp = new AsyncDisposableStack();
-  #isReady = false;
 
-  constructor(parts: AgentParts) {
-    this.#parts = parts;
-    const { environment, options } = parts;
-    this.#rolloutMetrics = new RolloutMetrics(this.#metrics, environment.version, options.meshProvider);
+  constructor(running: RoleProcess<AgentOptions>, version: string, insecureFetch: Fetch | undefined) {
+    this.#running = running;
+    this.#insecureFetch = insecureFetch;
+    this.#rolloutMetrics = new RolloutMetrics(running.metrics, version, running.options.meshProvider);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#cleanUp.disposeAsync();
-  }
-
-  async run(): Promise<void> {
-    const { environment, context, options, log } = this.#parts;
-    const { seams, signal } = context;
-    const listener = await seams.network.listen(options.port, {
-      http: agentServer(this.#registry, () => this.#isReady),
-    });
-    this.#cleanUp.defer(() => listener.close(AbortSignal.abort()));
-    const api = await (environment.connect ?? inCluster)(context, options);
-    this.#cleanUp.defer(() => api.close());
-    const client = createClient({
-      fetch: api.fetch,
-      upgrade: api.upgrade,
-      server: api.connection.server,
-      credentials: api.connection,
-      clock: seams.clock,
-      userAgent: `viridian-agent/${environment.version}`,
-      fieldManager: agentFieldManager,
-    });
-    const { clock, random } = seams;
-    const definitions = Object.values(rolloutDefinitions);
-    await untilItAnswers(this.#parts, signal, () =>
-      ensureCustomResourceDefinitions({ client, clock, random, log, definitions, signal }),
-    );
-    if (signal.aborted) return;
-    if (!options.enableLeaderElection) return this.#lead(client, signal);
-    // A candidate is ready: it can take over.
-    this.#isReady = true;
-    const election = new LeaderElection({
-      client: client.resource<Lease>(leaseKind),
-      clock: seams.clock,
-      random: seams.random.stream('leader election'),
-      log,
-      namespace: options.leaderElectionNamespace,
-      name: leaseName,
-      identity: `${context.env['HOSTNAME'] || 'viridian-agent'}_${seams.random.uuid()}`,
-    });
-    await election.run((leading) => this.#lead(client, leading), signal);
-  }
-
-  /** Works until `signal` aborts. The caches are new each time: nothing of an earlier term can mislead. */
-  async #lead(client: RestClient, signal: AbortSignal): Promise<void> {
+  /** Works until `signal` aborts. The caches are new each time. */
+  async lead(client: RestClient, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       using term = linkAbort(signal);
       // oxlint-disable-next-line no-await-in-loop
@@ -166,9 +75,9 @@ class Agent {
 
   async #work(client: RestClient, term: LinkedAbort): Promise<void> {
     const { signal } = term;
-    const { context, options, log, environment } = this.#parts;
+    const { context, options, log, metrics } = this.#running;
     const { clock, random, network } = context.seams;
-    const discovered = await untilItAnswers(this.#parts, signal, () => discover(client));
+    const discovered = await this.#running.untilItAnswers(signal, () => discover(client));
     if (discovered === undefined) return;
     const hasIstio = discovered.mapping.byResource(virtualServices) !== undefined;
     if (!hasIstio && options.meshProvider === 'istio') {
@@ -185,7 +94,7 @@ class Agent {
     const events = new EventRecorder({
       ...seams,
       client: client.resource<KubeEvent>(eventKind),
-      metrics: this.#metrics,
+      metrics,
       component: 'flagger',
       host: context.env['HOSTNAME'],
     });
@@ -196,11 +105,11 @@ class Agent {
       events,
       options,
       fetch: network.fetch,
-      insecureFetch: environment.insecureFetch,
-      metrics: this.#metrics,
+      insecureFetch: this.#insecureFetch,
+      metrics,
       rolloutMetrics: this.#rolloutMetrics,
     });
-    this.#isReady = true;
+    this.#running.ready();
     try {
       await engine.run(signal);
     } finally {
@@ -210,7 +119,7 @@ class Agent {
 
   /** Resolves when somebody has installed Istio, or `signal` aborts. */
   async #istioComes(client: RestClient, signal: AbortSignal): Promise<void> {
-    const { context, log } = this.#parts;
+    const { context, log } = this.#running;
     const { clock, random } = context.seams;
     const name = `${virtualServices.resource}.${virtualServices.group}`;
     const definitions = new Store({
@@ -231,30 +140,4 @@ class Agent {
       // The term is over anyway.
     }
   }
-}
-
-async function inCluster({ files, env, seams }: ProgramContext): Promise<ApiConnection> {
-  const { clock, fetch, upgrade } = seams;
-  const decoder = new TextDecoder();
-  const readFile = async (path: string): Promise<string> => decoder.decode(await files.read(path));
-  const connection = await inClusterConnection({ readFile, clock, env });
-  return { connection, fetch, upgrade, close: async () => {} };
-}
-
-/** An API server that is not there yet is no reason to end. @returns undefined when `signal` aborts first */
-async function untilItAnswers<T>(
-  { context, log }: AgentParts,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<T | undefined> {
-  for (let waitMs = 1000; !signal.aborted; waitMs = Math.min(30_000, 2 * waitMs)) {
-    try {
-      return await work();
-    } catch (error) {
-      if (signal.aborted) break;
-      log.warn('the API server does not do what is asked; trying again', { error, waitMs });
-      await context.seams.clock.sleep(waitMs, signal).catch(() => {});
-    }
-  }
-  return undefined;
 }

@@ -1,13 +1,13 @@
 import type { Registry } from '@prometheus-io/client';
-import { type FetchResponse, headersOf, parseJsonBody, parseJsonLines } from '../../base/fetch.ts';
-import type { HttpHandler } from '../../base/network.ts';
+import { type FetchResponse, headersOf, parseJsonBody, parseJsonLines } from '../base/fetch.ts';
+import type { HttpHandler } from '../base/network.ts';
 
 /**
  * `/healthz`, `/readyz` and `/metrics`.
  *
  * @param isReady whether the work goes on; a candidate for leadership is ready to take over
  */
-export function agentServer(registry: Registry, isReady: () => boolean): HttpHandler {
+export function roleServer(registry: Registry, isReady: () => boolean): HttpHandler {
   return async ({ url, method }) => {
     const [path] = url.split('?');
     if (method !== 'GET' && method !== 'HEAD') return textResponse(405, 'method not allowed\n');
