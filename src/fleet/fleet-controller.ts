@@ -132,7 +132,8 @@ export class FleetController {
     const before = getCondition(fleet.status?.conditions, 'Ready');
     const after = getCondition(status.conditions, 'Ready');
     if (after !== undefined && before?.reason !== after.reason) {
-      events.record(fleet, after.status === 'True' ? 'Normal' : 'Warning', after.reason, after.message);
+      const isTrouble = after.status === 'False' && !isDeleting(fleet);
+      events.record(fleet, isTrouble ? 'Warning' : 'Normal', after.reason, after.message);
     }
     return object;
   }

@@ -186,9 +186,8 @@ function readyCondition(phase: FleetPhase, clusters: Condense, plugin: Condense 
   if (phase === 'Ready') {
     return { status: 'True', reason: 'Ready', message: 'all clusters answer, all plugins run' };
   }
-  const message = first?.message ?? 'on its way';
-  if (phase === 'Terminating') return { status: 'False', reason: 'Terminating', message };
-  return { status: 'False', reason: first?.reason ?? 'Progressing', message };
+  const { status, reason, message } = first ?? { ...pending, message: 'on its way' };
+  return phase === 'Terminating' ? { status: 'False', reason: phase, message } : { status, reason, message };
 }
 
 function ignoredCondition({ spec }: Fleet): Condense | undefined {

@@ -16,6 +16,7 @@ import { eventKind } from '../kube/event-recorder.ts';
 import type { ResourceKind } from '../kube/resource-client.ts';
 import { createClient, type RestClient } from '../kube/rest-client.ts';
 import { getCondition } from '../machinery/conditions.ts';
+import type { JsonObject } from '../machinery/json.ts';
 import type { Unstructured } from '../machinery/object.ts';
 import { type Cluster, inProcessServer, startCluster } from '../sandbox/apiserver/cluster.ts';
 import { ApiDoor } from '../sandbox/faults.ts';
@@ -60,6 +61,8 @@ class World {
   /** Requests that the controllers make, without the watches. */
   requests: string[] = [];
   closed = 0;
+  /** Called before each of them; it waits for what this returns. */
+  onRequest: (request: string) => void | Promise<void> = () => {};
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
@@ -96,9 +99,12 @@ class World {
 
   #client(name: string, credentials: Credentials): RestClient {
     const door = this.doors.get(name)!.for('manager');
-    const fetch: Fetch = (url, init) => {
-      if (!url.includes('watch='))
-        this.requests.push(`${init?.method ?? 'GET'} ${name} ${new URL(url).pathname}`);
+    const fetch: Fetch = async (url, init) => {
+      if (!url.includes('watch=')) {
+        const request = `${init?.method ?? 'GET'} ${name} ${new URL(url).pathname}`;
+        this.requests.push(request);
+        await this.onRequest(request);
+      }
       return door.fetch(url, init);
     };
     return createClient({
@@ -462,6 +468,58 @@ describe('a Fleet', () => {
     expect((await world.fleet()).status).not.toHaveProperty('plugins');
   });
 
+  test('leaves nothing behind when the plugin is put back and taken away again while it is being removed', async () => {
+    await world.prepare();
+    const { spec } = await world.fleet();
+    const edit = (plugin: unknown): Promise<unknown> =>
+      world.host
+        .resource<Fleet>(fleetKind)
+        .patch({ namespace: 'default', name: 'quickstart' }, 'merge', { spec: { plugin } } as JsonObject);
+    const story = [
+      { at: 'DELETE kurator-member1 ', act: async () => {} },
+      { at: 'PATCH host ', act: () => edit(spec.plugin) },
+      {
+        at: 'PATCH kurator-member1 ',
+        act: async () => {
+          await edit(null);
+          await world.clock.sleep(2000);
+        },
+      },
+    ];
+    world.onRequest = async (request) => {
+      if (story[0] !== undefined && request.startsWith(story[0].at)) await story.shift()?.act();
+    };
+    await world.run(edit(null));
+    await world.settle(30_000);
+
+    expect(story).toEqual([]);
+    expect(await world.installed('kurator-member1')).toEqual([]);
+    expect((await world.fleet()).status).not.toHaveProperty('plugins');
+  });
+
+  test('fails, with what to look at, when the agent does not come up', async () => {
+    await world.prepare();
+    const name = 'istio-system-flagger-kurator-member1';
+    const conditions = [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }];
+    const key = { namespace: 'istio-system', name };
+    await world.run(
+      world
+        .member('kurator-member1')
+        .resource(deploymentKind)
+        .patch(key, 'merge', { status: { conditions } }, { subresource: 'status' }),
+    );
+    await world.settle();
+
+    const { status } = await world.fleet();
+    expect(status?.phase).toBe('Failed');
+    expect(status?.reason).toContain(
+      `kurator-member1: InstallFailed: Deployment istio-system/${name}: Progress deadline exceeded. ` +
+        `On the member, kubectl -n istio-system describe pods -l app.kubernetes.io/instance=${name} tells more`,
+    );
+    await world.runPods('kurator-member1');
+    expect((await world.fleet()).status?.phase).toBe('Ready');
+  });
+
   test('leaves the plugin on a member that does not answer, and goes on with the others', async () => {
     await world.prepare();
     world.doors.get('kurator-member1')!.shut('no route to host');
@@ -679,6 +737,16 @@ describe('the objects of the plugin', () => {
     expect(objects.find(({ kind }) => kind === 'Deployment')).toMatchObject({
       spec: { template: { spec: { nodeSelector: { a: 'b' }, containers: [container] } } },
     });
+  });
+
+  test('have names that their kinds allow, whatever the cluster is called', () => {
+    const plugin = { trafficRoutingProvider: 'istio', publicTestloader: true } as const;
+    const objects = pluginObjects(plugin, { ...place, cluster: `eu.example.${'x'.repeat(80)}` });
+    for (const { kind, metadata } of objects) {
+      const pattern =
+        kind === 'Service' ? /^[a-z][-a-z0-9]{0,61}[a-z0-9]$/ : /^[a-z][-.a-z0-9]{0,61}[a-z0-9]$/;
+      expect(metadata.name).toMatch(pattern);
+    }
   });
 
   test('may do what the agent of deploy/agent may do', () => {

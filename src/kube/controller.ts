@@ -3,6 +3,7 @@ import { CancelledError, DeadlineError, errorMessage, nextStep, TypedError } fro
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { aborted } from './aborted.ts';
+import { isConflict } from './api-error.ts';
 import {
   activeWorkers,
   maxConcurrentReconciles,
@@ -217,7 +218,10 @@ export class Controller {
     if (next === 'retry') {
       this.#metrics.count(reconcileErrors, this.#labels);
       this.#queue.addRateLimited(key, error instanceof TypedError ? error.retryAfterMs : undefined);
-      log.warn('reconcile failed; it will be retried', { error, failures: this.#queue.failures(key) });
+      const failures = this.#queue.failures(key);
+      // Somebody else has written first, which is nobody's fault, unless it goes on.
+      if (isConflict(error) && failures < 3) log.debug('reconcile met a newer version', { failures });
+      else log.warn('reconcile failed; it will be retried', { error, failures });
       return 'error';
     }
     this.#queue.forget(key);

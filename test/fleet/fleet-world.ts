@@ -20,6 +20,7 @@ import { gvkOf } from '../../src/machinery/group-version-kind.ts';
 import type { KubeObject, Unstructured } from '../../src/machinery/object.ts';
 import { inProcessServer } from '../../src/sandbox/apiserver/cluster.ts';
 import { ApiDoor, type SandboxCall } from '../../src/sandbox/faults.ts';
+import { findImage, type ImageCatalogue } from '../../src/sandbox/node/images.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox-cluster.ts';
 
@@ -94,7 +95,7 @@ export class FleetWorld {
         });
         await story(world);
       } catch (error) {
-        lines.push(...(await logsOf(sandbox.host, 'kurator-system')));
+        lines.push(...(await logsOf(sandbox.host)));
         throw new Error(`${String(error)}\nthe manager says:\n${lines.slice(-15).join('\n')}`, {
           cause: error,
         });
@@ -173,6 +174,16 @@ export class FleetWorld {
     await this.host.resource(secretKind).apply(secret, { fieldManager: 'person', force: true });
   }
 
+  /** Ends the manager's pod as a crash does. Another takes its place. */
+  async killManager(): Promise<void> {
+    const pods = this.host.resource<Pod>(podKind);
+    const { items } = await pods.list({ namespace: 'kurator-system' });
+    for (const { metadata } of items) {
+      const key = { namespace: 'kurator-system', name: metadata.name ?? '' };
+      await pods.delete(key, { gracePeriodSeconds: 0 });
+    }
+  }
+
   /** The walkthrough: two Secrets, two AttachedClusters, a Fleet. */
   async applyWalkthrough(): Promise<void> {
     for (const { name } of this.sandbox.members) {
@@ -235,23 +246,23 @@ export class FleetWorld {
   }
 }
 
-/** Lines of the logs of all pods of a namespace. */
-export async function logsOf({ client }: SandboxCluster, namespace: string): Promise<readonly string[]> {
-  const { items } = await client.resource<Pod>(podKind).list({ namespace });
+/** Lines of the logs of all pods. */
+export async function logsOf({ client }: SandboxCluster): Promise<readonly string[]> {
+  const { items } = await client.resource<Pod>(podKind).listAll();
   const lines: string[] = [];
   for (const { metadata } of items) {
-    const name = metadata.name ?? '';
+    const { namespace, name = '' } = metadata;
     lines.push(...(await Array.fromAsync(client.logs({ namespace, name })).catch(() => [])));
   }
   return lines;
 }
 
 /** All roles of the image; the manager reaches members by the name that their kubeconfigs have for the server. */
-function withManager(ways: Ways, args: readonly string[]): ReturnType<typeof images> {
+function withManager(ways: Ways, args: readonly string[]): ImageCatalogue {
   const program = manager({ version: 'test', connectMember: ways.member });
   const catalogue = images('test');
-  return (reference, full) => {
-    const entry = catalogue(reference, full);
+  return (_, full) => {
+    const entry = findImage(catalogue, full);
     if (entry?.entrypoint[0] !== 'viridian') return entry;
     const roles: Program = (context) => {
       const [role, ...argv] = context.argv;

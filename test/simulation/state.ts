@@ -1,5 +1,5 @@
-import { type FetchResponse, jsonResponse } from '../../src/base/fetch.ts';
 import { isObject, type Json, type JsonObject, own } from '../../src/machinery/json.ts';
+import { kinds } from './kinds.ts';
 
 /** Who writes: the engine under test, a person, or the rest of the cluster. */
 export type Actor = 'engine' | 'user' | 'cluster';
@@ -19,6 +19,8 @@ export interface Write {
  */
 export class State {
   readonly #objects = new Map<string, JsonObject>();
+  /** The last version of what is gone: news of it may come late. */
+  readonly #gone = new Map<string, number>();
   readonly #listeners: ((write: Write) => void)[] = [];
 
   get(kind: string, name: string): JsonObject | undefined {
@@ -33,24 +35,38 @@ export class State {
   write(actor: Actor, kind: string, name: string, after: JsonObject | undefined): void {
     const key = `${kind}/${name}`;
     const before = this.#objects.get(key);
-    if (after !== undefined && before !== undefined && versionOf(after) <= versionOf(before)) return;
-    if (after === undefined) this.#objects.delete(key);
-    else this.#objects.set(key, after);
+    if (after === undefined && before === undefined) return;
+    const known = before === undefined ? (this.#gone.get(key) ?? 0) : versionOf(before);
+    if (after !== undefined && versionOf(after) <= known) return;
+    if (after === undefined) {
+      this.#gone.set(key, known);
+      this.#objects.delete(key);
+    } else this.#objects.set(key, after);
     for (const listener of this.#listeners) listener({ actor, kind, name, before, after });
   }
 
-  /** The same answer, once its object has been noted. */
-  async answered(actor: Actor, response: FetchResponse): Promise<FetchResponse> {
-    if (response.status >= 300) return response;
-    const object = await response.json();
-    const type = response.headers.get('content-type') ?? 'application/json';
-    if (isObject(object)) {
-      const kind = own(object, 'kind');
-      const name = own(at(object, 'metadata'), 'name');
-      if (typeof kind === 'string' && typeof name === 'string') this.write(actor, kind, name, object);
-    }
-    return jsonResponse(response.status, object, { 'content-type': type });
+  /** Notes what a request to a namespaced object has changed. */
+  noted(actor: Actor, method: string, url: string, answer: unknown): void {
+    const [, resource = '', name = ''] = /\/namespaces\/[^/]+\/([^/?]+)(?:\/([^/?]+))?/.exec(url) ?? [];
+    const kind = kindOf(resource);
+    if (kind === undefined || !isObject(answer)) return;
+    const metadata = at(answer, 'metadata');
+    const isObjectItself = own(answer, 'kind') === kind;
+    const isHeld = listOf(own(metadata, 'finalizers')).length > 0;
+    const isGone = isObjectItself
+      ? Object.hasOwn(metadata, 'deletionTimestamp') && !isHeld
+      : method === 'DELETE' && own(answer, 'status') === 'Success';
+    if (isGone) this.write(actor, kind, name, undefined);
+    else if (isObjectItself) this.write(actor, kind, textAt(metadata, 'name'), answer);
   }
+}
+
+function kindOf(resource: string): string | undefined {
+  return Object.values(kinds).find((kind) => kind.resource === resource)?.kind;
+}
+
+function listOf(value: Json | undefined): readonly Json[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function versionOf(object: JsonObject): number {

@@ -196,9 +196,10 @@ export class PluginController {
 
   async #ensureDefinitions(objects: MemberObjects, signal: AbortSignal): Promise<void> {
     if (objects.hasDefinitions) return;
-    const { clock, random, log } = this.#options;
+    const { clock, random } = this.#options;
     const definitions = Object.values(rolloutDefinitions);
-    const { client } = objects.member;
+    const { client, key } = objects.member;
+    const log = this.#options.log.child({ cluster: key });
     await ensureCustomResourceDefinitions({ client, clock, random, log, definitions, signal });
     objects.hasDefinitions = true;
   }

@@ -18,7 +18,7 @@ import type { AgentOptions } from './agent-flags.ts';
 export interface EngineParts {
   readonly client: Client;
   readonly cluster: RolloutCluster;
-  readonly events: EventRecorder;
+  readonly events: Pick<EventRecorder, 'record'>;
   readonly options: AgentOptions;
   /** Reaches Prometheus and webhooks. */
   readonly fetch: Fetch;

@@ -1,0 +1,221 @@
+import { rolloutDefinitions } from '../../src/api/custom-resource-definitions.ts';
+import type { VirtualClock } from '../../src/base/clock.ts';
+import { type Fetch, FetchError, jsonResponse } from '../../src/base/fetch.ts';
+import { silentLog } from '../../src/base/log.ts';
+import type { Random } from '../../src/base/random.ts';
+import { ensureCustomResourceDefinitions } from '../../src/kube/custom-resource-definitions.ts';
+import { noMetrics } from '../../src/kube/metrics.ts';
+import { createClient, type RestClient } from '../../src/kube/rest-client.ts';
+import { Store } from '../../src/kube/store.ts';
+import { isObject, own } from '../../src/machinery/json.ts';
+import { asJson } from '../../src/machinery/object.ts';
+import { parseAgentFlags } from '../../src/rollout/agent/agent-flags.ts';
+import { assembleEngine } from '../../src/rollout/agent/assemble-engine.ts';
+import { rolloutCluster } from '../../src/rollout/cluster.ts';
+import { RolloutMetrics } from '../../src/rollout/engine/rollout-metrics.ts';
+import { type Cluster, inProcessServer, startCluster } from '../../src/sandbox/apiserver/cluster.ts';
+import { installDefinitions } from '../../src/sandbox/installation.ts';
+import { type FaultKind, type FaultPlan, faulty } from './faults.ts';
+import { kinds } from './kinds.ts';
+import { outside } from './outside.ts';
+import { progressDeadlineSeconds, type Scenario } from './scenario.ts';
+import { type Actor, State } from './state.ts';
+import type { Trace } from './trace.ts';
+import { TrafficInvariants } from './traffic-invariants.ts';
+import { Workloads } from './workloads.ts';
+
+export const namespace = 'test';
+
+export interface WorldOptions {
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly plan: FaultPlan;
+  readonly trace: Trace;
+  readonly scenario: Scenario;
+}
+
+/** One life of the engine: nothing that it still has in flight when it ends reaches the world. */
+interface Life {
+  readonly stop: AbortController;
+  ended: boolean;
+}
+
+/** A member cluster with an engine that dies and comes back, on virtual time. */
+export class World {
+  readonly state = new State();
+  readonly invariants: TrafficInvariants;
+  /** When the engine last wrote something, on the monotonic clock. */
+  lastWriteAt = 0;
+  /** Errors that nobody expected: bugs of the engine or of the simulation. */
+  readonly errors: string[] = [];
+  readonly user: RestClient;
+  readonly workloads: Workloads;
+  readonly #options: WorldOptions;
+  readonly #server: Cluster;
+  readonly #stop = new AbortController();
+  #lives = 0;
+  #life: Life | undefined;
+  #running: Promise<unknown>[] = [];
+
+  private constructor(options: WorldOptions, server: Cluster) {
+    this.#options = options;
+    this.#server = server;
+    const { clock, random, scenario, trace } = options;
+    this.invariants = new TrafficInvariants(this.state, clock);
+    this.user = this.#client(this.#noting('user', server.fetch));
+    this.workloads = new Workloads({
+      client: this.#client(this.#noting('cluster', server.fetch)),
+      namespace,
+      kind: scenario.workload,
+      clock,
+      random: random.stream('workloads'),
+      state: this.state,
+      signal: this.#stop.signal,
+      progressDeadlineSeconds,
+    });
+    this.state.listen(({ actor, kind, name, after }) => {
+      if (actor === 'engine') this.lastWriteAt = clock.monotonic();
+      trace.add(actor, `${after === undefined ? 'removes' : 'writes'} ${kind} ${name}${digestOf(after)}`);
+    });
+  }
+
+  static async start(options: WorldOptions): Promise<World> {
+    const { clock, random } = options;
+    const server = await startCluster({ clock, random: random.stream('server'), log: silentLog });
+    const world = new World(options, server);
+    await world.#install();
+    return world;
+  }
+
+  /** The engine begins to live, and goes on after each crash. */
+  run(): void {
+    this.#running.push(this.#keepAlive());
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#life?.stop.abort();
+    await Promise.all(this.#running);
+    await this.#server.close();
+  }
+
+  /** Kills the engine as it stands. */
+  crash(): void {
+    const life = this.#life;
+    if (life === undefined || life.ended) return;
+    life.ended = true;
+    this.#options.trace.add('fault', 'the engine dies');
+    life.stop.abort();
+  }
+
+  async #install(): Promise<void> {
+    const { clock, random } = this.#options;
+    const { signal } = this.#stop;
+    const definitions = Object.values(rolloutDefinitions);
+    await installDefinitions(this.user);
+    const client = this.user;
+    await ensureCustomResourceDefinitions({ client, clock, random, log: silentLog, definitions, signal });
+    await client.raw('POST', '/api/v1/namespaces', {
+      json: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+      contentType: 'application/json',
+    });
+    for (const kind of Object.values(kinds)) {
+      const store = new Store({
+        client: this.#client(this.#server.fetch).resource(kind),
+        clock,
+        random: random.stream(`follow ${kind.resource}`),
+        log: silentLog,
+        namespace,
+      });
+      store.subscribe(({ type, object }) => {
+        const name = object.metadata.name ?? '';
+        // Lists leave it out of their items.
+        const whole = { apiVersion: object.apiVersion, ...asJson(object), kind: kind.kind };
+        this.state.write('cluster', kind.kind, name, type === 'deleted' ? undefined : whole);
+      });
+      this.#running.push(store.run(signal));
+    }
+  }
+
+  #client(fetch: Fetch): RestClient {
+    return createClient({ fetch, server: inProcessServer, clock: this.#options.clock, userAgent: 'simulation' });
+  }
+
+  #noting(actor: Actor, fetch: Fetch): Fetch {
+    return async (url, init = {}) => {
+      const { method = 'GET' } = init;
+      const response = await fetch(url, init);
+      if (method === 'GET' || response.status >= 300) return response;
+      const answer = await response.json();
+      this.state.noted(actor, method, url, answer);
+      const type = response.headers.get('content-type') ?? 'application/json';
+      return jsonResponse(response.status, answer, { 'content-type': type });
+    };
+  }
+
+  async #keepAlive(): Promise<void> {
+    const { clock, random } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const life: Life = { stop: new AbortController(), ended: false };
+      this.#life = life;
+      this.#lives += 1;
+      try {
+        await this.#live(life);
+      } catch (error) {
+        if (!life.ended && !signal.aborted) this.errors.push(`the engine ended: ${String(error)}`);
+      }
+      if (signal.aborted) return;
+      await clock.sleep(500 + random.int(10_000), signal).catch(() => {});
+    }
+  }
+
+  #live(life: Life): Promise<void> {
+    const { clock, plan, trace } = this.#options;
+    const random = this.#options.random.stream(`life ${this.#lives}`);
+    const onFault = (kind: FaultKind, request: string): void => trace.add('fault', `${kind}: ${request}`);
+    const fenced =
+      (fetch: Fetch): Fetch =>
+      (url, init) =>
+        life.ended ? Promise.reject(new FetchError('Unreachable', 'killed')) : fetch(url, init);
+    const fetch = faulty({
+      fetch: fenced(this.#noting('engine', this.#server.fetch)),
+      clock,
+      plan,
+      crash: () => this.crash(),
+      onFault,
+    });
+    const client = this.#client(fenced(fetch));
+    const options = parseAgentFlags(['-metrics-server=http://prometheus.test:9090', '-min-interval=1s'], {});
+    const seams = { clock, random, log: silentLog };
+    const engine = assembleEngine({
+      ...seams,
+      client,
+      cluster: rolloutCluster({ ...seams, client, hasIstio: true }),
+      events: { record: (_, type, __, message) => trace.add('event', `${type} ${message}`) },
+      options,
+      fetch: fenced(outside({ clock, plan, onFault, canary: () => this.workloads.serving('canary') })),
+      insecureFetch: undefined,
+      metrics: noMetrics,
+      rolloutMetrics: new RolloutMetrics(noMetrics, 'simulation', 'istio'),
+    });
+    return engine.run(life.stop.signal);
+  }
+}
+
+/** What a reader of a trace wants to know of an object. */
+function digestOf(object: unknown): string {
+  if (!isObject(object)) return '';
+  const status = own(object, 'status');
+  const spec = own(object, 'spec');
+  switch (own(object, 'kind')) {
+    case 'Canary':
+      return ` ${JSON.stringify(status ?? {}).slice(0, 200)}`;
+    case 'VirtualService':
+      return ` ${JSON.stringify(isObject(spec) ? own(spec, 'http') : '').slice(0, 300)}`;
+    case 'Deployment':
+      return ` replicas ${String(isObject(spec) ? own(spec, 'replicas') : '')}`;
+    default:
+      return '';
+  }
+}
