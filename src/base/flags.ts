@@ -17,6 +17,8 @@ export interface Flag {
 /** What a command line says. */
 export interface Flags<Name extends string> {
   readonly text: (name: Name) => string;
+  /** Every value that was given, in order. */
+  readonly all: (name: Name) => readonly string[];
   /** @throws InvalidInputError that names the flag, with what `parse` has thrown */
   readonly parsed: <T>(name: Name, parse: (text: string) => T) => T;
 }
@@ -44,7 +46,7 @@ export function parseFlags<Name extends string>(
   env: Readonly<Record<string, string>>,
 ): Flags<Name> {
   const known: ReadonlyMap<string, Flag> = new Map(Object.entries<Flag>(flags));
-  const given = new Map<string, string>();
+  const given = new Map<string, string[]>();
   for (let i = 0; i < argv.length; i += 1) {
     const word = argv[i] ?? '';
     const [, name = '', assigned] = /^--?([^-=][^=]*)(?:=([^]*))?$/.exec(word) ?? [];
@@ -54,14 +56,15 @@ export function parseFlags<Name extends string>(
     if (assigned === undefined && !isSwitch) i += 1;
     const value = assigned ?? (isSwitch ? 'true' : argv[i]);
     if (value === undefined) throw new InvalidInputError(`-${name} needs a value`);
-    given.set(name, value);
+    given.set(name, [...(given.get(name) ?? []), value]);
   }
   const text = (name: Name): string => {
     const { value, variable } = flags[name];
-    return (variable === undefined ? '' : env[variable]) || (given.get(name) ?? value);
+    return (variable === undefined ? '' : env[variable]) || (given.get(name)?.at(-1) ?? value);
   };
   return {
     text,
+    all: (name) => given.get(name) ?? [],
     parsed: (name, parse) => {
       try {
         return parse(text(name));

@@ -2,7 +2,7 @@ import { errorMessage, InvalidInputError } from '../base/errors.ts';
 import type { FetchResponse } from '../base/fetch.ts';
 import type { Log } from '../base/log.ts';
 import { commandOf, type CommandOptions, type Runnable, shellCommand } from './commands.ts';
-import { switchOf } from './loadtester-flags.ts';
+import { switchOf } from '../base/flags.ts';
 import type { Payload } from './payload.ts';
 import { plainResponse } from './plain-response.ts';
 import type { TaskRunner } from './task-runner.ts';

@@ -17,6 +17,7 @@ import type { ResourceKind } from '../../src/kube/resource-client.ts';
 import { createClient, type RestClient } from '../../src/kube/rest-client.ts';
 import { getCondition } from '../../src/machinery/conditions.ts';
 import { gvkOf } from '../../src/machinery/group-version-kind.ts';
+import type { JsonObject } from '../../src/machinery/json.ts';
 import type { KubeObject, Unstructured } from '../../src/machinery/object.ts';
 import { inProcessServer } from '../../src/sandbox/apiserver/cluster.ts';
 import { ApiDoor, type SandboxCall } from '../../src/sandbox/faults.ts';
@@ -24,7 +25,7 @@ import { findImage, type ImageCatalogue } from '../../src/sandbox/node/images.ts
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox-cluster.ts';
 
-export const podKind: ResourceKind = {
+const podKind: ResourceKind = {
   group: '',
   version: 'v1',
   resource: 'pods',
@@ -32,7 +33,7 @@ export const podKind: ResourceKind = {
   namespaced: true,
 };
 
-export interface Pod extends KubeObject {
+interface Pod extends KubeObject {
   readonly status?: {
     readonly podIP?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
@@ -194,9 +195,9 @@ export class FleetWorld {
     await this.apply(this.sandbox.host, 'examples/fleet/fleet.yaml');
   }
 
-  async patchFleet(patch: Record<string, unknown>): Promise<void> {
+  async patchFleet(patch: JsonObject): Promise<void> {
     const key = { namespace: 'default', name: 'quickstart' };
-    await this.host.resource<Fleet>(fleetKind).patch(key, 'merge', patch as never);
+    await this.host.resource<Fleet>(fleetKind).patch(key, 'merge', patch);
   }
 
   // What a person sees.

@@ -31,10 +31,9 @@ test(
       for (const name of [first, second]) {
         expect(await world.attached(name)).toBe('true Ready: the API server of the cluster answers');
         const pods = await world.pluginPods(name);
-        expect(pods.map(({ metadata }) => metadata.labels?.['app.kubernetes.io/instance']).sort()).toEqual([
-          `istio-system-flagger-${name}`,
-          `istio-system-testloader-${name}-loadtester`,
-        ]);
+        expect(
+          pods.map(({ metadata }) => metadata.labels?.['app.kubernetes.io/instance'] ?? '').sort(),
+        ).toEqual([`istio-system-flagger-${name}`, `istio-system-testloader-${name}-loadtester`]);
         const { items } = await world.member(name).client.resource(deploymentKind).list({
           namespace: 'istio-system',
           labelSelector: 'fleet.kurator.dev/name=quickstart,fleet.kurator.dev/plugin=flagger',

@@ -12,7 +12,12 @@ export interface OutsideOptions {
   readonly onFault: (kind: FaultKind, request: string) => void;
 }
 
-const prometheusFaults = ['prometheus empty', 'prometheus late', 'prometheus down', 'prometheus hangs'] as const;
+const prometheusFaults = [
+  'prometheus empty',
+  'prometheus late',
+  'prometheus down',
+  'prometheus hangs',
+] as const;
 const hookFaults = ['hook fails', 'hook slow'] as const;
 
 /**

@@ -29,6 +29,7 @@ export interface RunResult {
   /** Nothing: it passed. */
   readonly failures: readonly string[];
   readonly faults: ReadonlyMap<FaultKind, number>;
+  /** Of the run without faults where that has failed. */
   readonly trace: readonly string[];
   readonly scenario: Scenario;
 }
@@ -52,10 +53,12 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
   const { failures, end } = await history(options, scenario, plan, trace, clock);
   const twinClock = new VirtualClock();
   const none = FaultPlan.none(random());
-  const twin = await history({ seed }, scenario, none, new Trace(twinClock, false), twinClock);
+  const twinTrace = new Trace(twinClock, keepTrace);
+  const twin = await history({ seed }, scenario, none, twinTrace, twinClock);
+  const { lines } = twin.failures.length > 0 ? twinTrace : trace;
   failures.push(...twin.failures.map((failure) => `without faults: ${failure}`));
   if (end !== twin.end) failures.push(`ends as ${end}, without faults as ${twin.end}`);
-  return { seed, failures, faults: plan.counts, trace: trace.lines, scenario };
+  return { seed, failures, faults: plan.counts, trace: lines, scenario };
 }
 
 async function history(
@@ -150,7 +153,7 @@ function phaseOf({ state }: World): string {
 }
 
 /** Where a story has ended: what users get, and what is said of it. */
-function endOf({ state, invariants: _ }: World, { workload }: Scenario): string {
+function endOf({ state }: World, { workload }: Scenario): string {
   const target = state.get(workload, apex);
   const primary = state.get(workload, `${apex}-primary`);
   const status = at(state.get('Canary', apex), 'status');

@@ -75,10 +75,10 @@ function drawAction(
 }
 
 function specOf(workload: WorkloadKind, strategy: Strategy, withHooks: boolean): CanarySpec {
-  const hooks = [
+  const webhooks = [
     { name: 'load', type: 'rollout', url: 'http://hooks.test/load', timeout: '5s' },
     { name: 'smoke', type: 'pre-rollout', url: 'http://hooks.test/smoke', timeout: '5s' },
-  ] as const;
+  ] satisfies CanarySpec['analysis']['webhooks'];
   return {
     targetRef: { apiVersion: 'apps/v1', kind: workload, name: apex },
     progressDeadlineSeconds,
@@ -92,7 +92,7 @@ function specOf(workload: WorkloadKind, strategy: Strategy, withHooks: boolean):
         { name: 'request-success-rate', thresholdRange: { min: 99 }, interval: '20s' },
         { name: 'request-duration', thresholdRange: { max: 500 }, interval: '20s' },
       ],
-      ...(withHooks ? { webhooks: hooks } : {}),
+      ...(withHooks ? { webhooks } : {}),
       ...analysisOf[strategy],
     },
   };

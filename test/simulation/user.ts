@@ -99,7 +99,9 @@ export class User {
 
   async #createCanary(): Promise<void> {
     const canary = { apiVersion: 'flagger.app/v1beta1', kind: 'Canary', metadata: { name: apex, namespace } };
-    await this.#client.resource(kinds.canaries).create({ ...canary, spec: this.#scenario.spec } as Unstructured);
+    await this.#client
+      .resource(kinds.canaries)
+      .create({ ...canary, spec: this.#scenario.spec } as Unstructured);
   }
 
   async #patchCanary(spec: JsonObject): Promise<void> {

@@ -78,11 +78,14 @@ export class Workloads {
     const running = this.#running[side];
     const generation = numberAt(at(this.#object(side), 'metadata'), 'generation');
     const observed = numberAt(at(this.#object(side), 'status'), 'observedGeneration');
-    if (running.busy || (generation <= observed && this.#object(side) !== undefined)) return;
+    const isDone = this.#object(side) === undefined ? running.ready === 0 : generation <= observed;
+    if (running.busy || isDone || this.#options.signal.aborted) return;
     running.busy = true;
     this.#background(
       this.#roll(side).finally(() => {
         running.busy = false;
+        // What has changed since it looked for the last time.
+        this.#follow(side);
       }),
     );
   }

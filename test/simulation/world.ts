@@ -8,7 +8,7 @@ import { noMetrics } from '../../src/kube/metrics.ts';
 import { createClient, type RestClient } from '../../src/kube/rest-client.ts';
 import { Store } from '../../src/kube/store.ts';
 import { isObject, own } from '../../src/machinery/json.ts';
-import { asJson } from '../../src/machinery/object.ts';
+import { asJson, type Unstructured } from '../../src/machinery/object.ts';
 import { parseAgentFlags } from '../../src/rollout/agent/agent-flags.ts';
 import { assembleEngine } from '../../src/rollout/agent/assemble-engine.ts';
 import { rolloutCluster } from '../../src/rollout/cluster.ts';
@@ -19,7 +19,7 @@ import { type FaultKind, type FaultPlan, faulty } from './faults.ts';
 import { kinds } from './kinds.ts';
 import { outside } from './outside.ts';
 import { progressDeadlineSeconds, type Scenario } from './scenario.ts';
-import { type Actor, State } from './state.ts';
+import { type Actor, at, State } from './state.ts';
 import type { Trace } from './trace.ts';
 import { TrafficInvariants } from './traffic-invariants.ts';
 import { Workloads } from './workloads.ts';
@@ -55,7 +55,8 @@ export class World {
   readonly #stop = new AbortController();
   #lives = 0;
   #life: Life | undefined;
-  #running: Promise<unknown>[] = [];
+  #isMortal = false;
+  readonly #running: Promise<unknown>[] = [];
 
   private constructor(options: WorldOptions, server: Cluster) {
     this.#options = options;
@@ -108,6 +109,18 @@ export class World {
     life.stop.abort();
   }
 
+  /** From now on a crash is the end. */
+  bury(): void {
+    this.#isMortal = true;
+  }
+
+  /** Writes what the engine should not: for bugs that are to be found. */
+  asEngine(write: (client: RestClient) => Promise<unknown>): void {
+    const work = write(this.#client(this.#noting('engine', this.#server.fetch)));
+    // The object may be gone, or of another kind.
+    this.#running.push(work.catch(() => {}));
+  }
+
   async #install(): Promise<void> {
     const { clock, random } = this.#options;
     const { signal } = this.#stop;
@@ -127,18 +140,28 @@ export class World {
         log: silentLog,
         namespace,
       });
-      store.subscribe(({ type, object }) => {
-        const name = object.metadata.name ?? '';
-        // Lists leave it out of their items.
-        const whole = { apiVersion: object.apiVersion, ...asJson(object), kind: kind.kind };
-        this.state.write('cluster', kind.kind, name, type === 'deleted' ? undefined : whole);
-      });
+      store.subscribe(({ type, object }) => void this.#follow(kind.kind, object, type === 'deleted'));
       this.#running.push(store.run(signal));
     }
   }
 
+  /** What nobody's request has told: the server itself removes what belonged to something that is gone. */
+  async #follow(kind: string, object: Unstructured, isGone: boolean): Promise<void> {
+    // Whoever has written it gets the answer later than the watch; who it was is in the answer.
+    await this.#options.clock.sleep(1, this.#stop.signal).catch(() => {});
+    const { name = '', uid } = object.metadata;
+    const known = at(this.state.get(kind, name), 'metadata');
+    if (!isGone) this.state.write('cluster', kind, name, { ...asJson(object), kind });
+    else if (own(known, 'uid') === uid) this.state.write('cluster', kind, name, undefined);
+  }
+
   #client(fetch: Fetch): RestClient {
-    return createClient({ fetch, server: inProcessServer, clock: this.#options.clock, userAgent: 'simulation' });
+    return createClient({
+      fetch,
+      server: inProcessServer,
+      clock: this.#options.clock,
+      userAgent: 'simulation',
+    });
   }
 
   #noting(actor: Actor, fetch: Fetch): Fetch {
@@ -165,7 +188,7 @@ export class World {
       } catch (error) {
         if (!life.ended && !signal.aborted) this.errors.push(`the engine ended: ${String(error)}`);
       }
-      if (signal.aborted) return;
+      if (signal.aborted || this.#isMortal) return;
       await clock.sleep(500 + random.int(10_000), signal).catch(() => {});
     }
   }

@@ -1,4 +1,5 @@
 import { parseDuration } from '../../base/duration.ts';
+import { InvalidInputError } from '../../base/errors.ts';
 import { type Flag, flagUsage, logLevelOf, parseFlags, switchOf, wholeNumber } from '../../base/flags.ts';
 import type { RoleOptions } from '../../kube/role.ts';
 
@@ -52,7 +53,7 @@ export function parseManagerFlags(
     namespace: text('namespace'),
     image: text('image'),
     minInterval: parsed('min-interval', intervalOf),
-    abandonAfterMs: parsed('abandon-after', parseDuration),
+    abandonAfterMs: parsed('abandon-after', notNegative),
     port: parsed('port', (value) => wholeNumber(value, 0, 65_535)),
     logLevel: parsed('log-level', logLevelOf),
     enableLeaderElection: parsed('leader-elect', switchOf),
@@ -62,8 +63,14 @@ export function parseManagerFlags(
 }
 
 /** Checked here, or agents would tell on members what is wrong on the host. */
-function intervalOf(value: string): string | undefined {
-  if (value === '') return undefined;
-  parseDuration(value);
-  return value;
+function intervalOf(text: string): string | undefined {
+  if (text === '') return undefined;
+  notNegative(text);
+  return text;
+}
+
+function notNegative(text: string): number {
+  const ms = parseDuration(text);
+  if (ms < 0) throw new InvalidInputError(`${JSON.stringify(text)} is less than nothing`);
+  return ms;
 }

@@ -1,0 +1,97 @@
+// `npm run simulate -- --seeds N [--from S]`, and `--seed S --trace` to see one.
+import { availableParallelism } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { Command, InvalidArgumentError } from 'commander';
+import { type RunResult, runSeed } from './run.ts';
+
+interface Options {
+  readonly seeds: number;
+  readonly from: number;
+  readonly jobs: number;
+  readonly seed?: number;
+  readonly trace: boolean;
+}
+
+if (isMainThread) process.exitCode = await main();
+else await work(workerData as { readonly seeds: SharedArrayBuffer; readonly end: number });
+
+async function main(): Promise<number> {
+  const options = new Command('simulate')
+    .description('rollouts on virtual time, where everything fails that can; twice each, once without')
+    .option('--seeds <number>', 'how many', wholeNumber, 300)
+    .option('--from <seed>', 'the first', wholeNumber, 1)
+    .option('--jobs <number>', 'at once', wholeNumber, availableParallelism())
+    .option('--seed <seed>', 'this one alone', wholeNumber)
+    .option('--trace', 'print what happens in it', false)
+    .parse()
+    .opts<Options>();
+  const { seed } = options;
+  if (seed !== undefined) return one(seed, options.trace);
+  return many(options);
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('A whole number is wanted.');
+}
+
+async function one(seed: number, keepTrace: boolean): Promise<number> {
+  const result = await runSeed({ seed, keepTrace });
+  for (const line of result.trace) console.log(line);
+  for (const failure of result.failures) console.log(`seed ${seed}: ${failure}`);
+  console.log(`seed ${seed}: ${result.failures.length === 0 ? 'passed' : 'failed'}`);
+  return result.failures.length === 0 ? 0 : 1;
+}
+
+async function many({ seeds, from, jobs }: Options): Promise<number> {
+  const startedAt = performance.now();
+  const next = new SharedArrayBuffer(4);
+  new Int32Array(next)[0] = from;
+  const faults = new Map<string, number>();
+  let done = 0;
+  let failed = 0;
+  const take = (result: RunResult): void => {
+    done += 1;
+    for (const [kind, count] of result.faults) faults.set(kind, (faults.get(kind) ?? 0) + count);
+    if (result.failures.length === 0) return;
+    failed += 1;
+    for (const failure of result.failures.slice(0, 5)) console.log(`seed ${result.seed}: ${failure}`);
+    console.log(`  npm run simulate -- --seed ${result.seed} --trace`);
+  };
+  const workers = Array.from({ length: Math.max(1, Math.min(jobs, seeds)) }, () => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: { seeds: next, end: from + seeds } });
+    worker.on('message', take);
+    return new Promise<void>((resolve, reject) => {
+      worker.on('error', reject);
+      worker.on('exit', (code) =>
+        code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`)),
+      );
+    });
+  });
+  await Promise.all(workers);
+  const seconds = (performance.now() - startedAt) / 1000;
+  for (const [kind, count] of [...faults].sort((a, b) => b[1] - a[1])) {
+    console.log(`${String(count).padStart(8)} ${kind}`);
+  }
+  console.log(
+    `${done} seeds in ${seconds.toFixed(1)} s, ${(done / seconds).toFixed(1)} seeds/s: ${failed} failed`,
+  );
+  return failed === 0 && done === seeds ? 0 : 1;
+}
+
+/** A thread: takes seeds until there are no more. */
+async function work({
+  seeds,
+  end,
+}: {
+  readonly seeds: SharedArrayBuffer;
+  readonly end: number;
+}): Promise<void> {
+  const next = new Int32Array(seeds);
+  for (;;) {
+    const seed = Atomics.add(next, 0, 1);
+    if (seed >= end) return;
+    parentPort?.postMessage(await runSeed({ seed }));
+  }
+}
