@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fleetDefinitions } from '../api/custom-resource-definitions.ts';
 import type { AttachedCluster } from '../api/attached-cluster.ts';
 import type { Fleet } from '../api/fleet.ts';
 import { VirtualClock } from '../base/clock.ts';
-import type { Fetch } from '../base/fetch.ts';
+import { type Fetch, FetchError } from '../base/fetch.ts';
 import { silentLog } from '../base/log.ts';
 import { seededRandom } from '../base/random.ts';
 import { isNotFound } from '../kube/api-error.ts';
@@ -19,7 +18,6 @@ import { getCondition } from '../machinery/conditions.ts';
 import type { Unstructured } from '../machinery/object.ts';
 import { type Cluster, inProcessServer, startCluster } from '../sandbox/apiserver/cluster.ts';
 import { ApiDoor } from '../sandbox/faults.ts';
-import { abandonAnnotation } from './fleet-status.ts';
 import { fleetControllers, type FleetControllersOptions } from './fleet-controllers.ts';
 import {
   attachedClusterKind,
@@ -31,9 +29,6 @@ import {
   serviceAccountKind,
   serviceKind,
 } from './kinds.ts';
-import { replaceForeignAnnotation } from './plugin/foreign-engine.ts';
-import { agentRules } from './plugin/agent-rules.ts';
-import { pluginObjects } from './plugin/plugin-objects.ts';
 
 export const crdKind: ResourceKind = {
   group: 'apiextensions.k8s.io',
@@ -52,6 +47,19 @@ const pluginKinds = [
   clusterRoleBindingKind,
 ];
 
+/** Of the process that the controllers are in. */
+class Life {
+  #isOver = false;
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  check(): void {
+    if (this.#isOver) throw new FetchError('Unreachable', 'the process was killed');
+  }
+}
+
 /** A host and two members, and the controllers on the host, in this process and on virtual time. */
 export class FleetWorld {
   readonly clock = new VirtualClock();
@@ -62,6 +70,9 @@ export class FleetWorld {
   closed = 0;
   /** Called before each of them; it waits for what this returns. */
   onRequest: (request: string) => void | Promise<void> = () => {};
+  /** Called after each of them, before its answer is heard. */
+  onAnswer: (request: string) => void | Promise<void> = () => {};
+  #life = new Life();
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
@@ -98,13 +109,18 @@ export class FleetWorld {
 
   #client(name: string, credentials: Credentials): RestClient {
     const door = this.doors.get(name)!.for('manager');
+    const life = this.#life;
     const fetch: Fetch = async (url, init) => {
-      if (!url.includes('watch=')) {
-        const request = `${init?.method ?? 'GET'} ${name} ${new URL(url).pathname}`;
-        this.requests.push(request);
-        await this.onRequest(request);
-      }
-      return door.fetch(url, init);
+      if (url.includes('watch=')) return door.fetch(url, init);
+      const request = `${init?.method ?? 'GET'} ${name} ${new URL(url).pathname}`;
+      life.check();
+      this.requests.push(request);
+      await this.onRequest(request);
+      life.check();
+      const response = await door.fetch(url, init);
+      await this.onAnswer(request);
+      life.check();
+      return response;
     };
     return createClient({
       fetch,
@@ -117,6 +133,7 @@ export class FleetWorld {
 
   start(options: Partial<FleetControllersOptions> = {}) {
     this.#stop = new AbortController();
+    this.#life = new Life();
     const controllers = fleetControllers({
       client: this.#client('host', { authorize: async () => ({}) }),
       clock: this.clock,
@@ -138,6 +155,12 @@ export class FleetWorld {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.run(this.#running);
+  }
+
+  /** From now on, nothing that the controllers do has an effect: as after SIGKILL. */
+  kill(): void {
+    this.#life.end();
+    this.#stop.abort();
   }
 
   async close(): Promise<void> {

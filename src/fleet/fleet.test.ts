@@ -1,36 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { fleetDefinitions } from '../api/custom-resource-definitions.ts';
-import type { AttachedCluster } from '../api/attached-cluster.ts';
 import type { Fleet } from '../api/fleet.ts';
-import { VirtualClock } from '../base/clock.ts';
-import type { Fetch } from '../base/fetch.ts';
-import { silentLog } from '../base/log.ts';
-import { seededRandom } from '../base/random.ts';
-import { isNotFound } from '../kube/api-error.ts';
-import type { Credentials } from '../kube/credentials.ts';
-import { ensureCustomResourceDefinitions } from '../kube/custom-resource-definitions.ts';
-import type { KubeEvent } from '../kube/event-correlator.ts';
-import { eventKind } from '../kube/event-recorder.ts';
-import type { ResourceKind } from '../kube/resource-client.ts';
-import { createClient, type RestClient } from '../kube/rest-client.ts';
 import { getCondition } from '../machinery/conditions.ts';
 import type { Unstructured } from '../machinery/object.ts';
-import { type Cluster, inProcessServer, startCluster } from '../sandbox/apiserver/cluster.ts';
-import { ApiDoor } from '../sandbox/faults.ts';
 import { abandonAnnotation } from './fleet-status.ts';
-import { fleetControllers, type FleetControllersOptions } from './fleet-controllers.ts';
-import {
-  attachedClusterKind,
-  clusterRoleBindingKind,
-  clusterRoleKind,
-  deploymentKind,
-  fleetKind,
-  secretKind,
-  serviceAccountKind,
-  serviceKind,
-} from './kinds.ts';
+import { attachedClusterKind, clusterRoleKind, deploymentKind, fleetKind, secretKind } from './kinds.ts';
 import { replaceForeignAnnotation } from './plugin/foreign-engine.ts';
 import { agentRules } from './plugin/agent-rules.ts';
 import { pluginObjects } from './plugin/plugin-objects.ts';
