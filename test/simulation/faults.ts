@@ -8,6 +8,7 @@ import {
 } from '../../src/base/fetch.ts';
 import type { Random } from '../../src/base/random.ts';
 import { isObject, own } from '../../src/machinery/json.ts';
+import { at, textAt } from './state.ts';
 
 export const apiFaults = [
   'crash before',
@@ -176,10 +177,14 @@ async function* events(
     const drawn = fault ?? plan.draw(['watch gap', 'watch late', 'watch duplicate', 'watch 410']);
     if (fault === undefined && drawn !== undefined) onFault(drawn, nameOf(event));
     fault = undefined;
-    if (drawn === 'watch gap') return response.cancel();
+    if (drawn === 'watch gap') {
+      response.cancel();
+      return;
+    }
     if (drawn === 'watch 410') {
       yield { type: 'ERROR', object: { kind: 'Status', status: 'Failure', code: 410, reason: 'Expired' } };
-      return response.cancel();
+      response.cancel();
+      return;
     }
     if (drawn === 'watch late') await clock.sleep(plan.ms(5000));
     yield event;
@@ -188,9 +193,8 @@ async function* events(
 }
 
 function nameOf(event: unknown): string {
-  if (!isObject(event)) return 'event';
-  const object = own(event, 'object');
-  const metadata = isObject(object) ? own(object, 'metadata') : undefined;
-  const name = isObject(metadata) ? own(metadata, 'name') : undefined;
-  return `${String(own(event, 'type'))} ${isObject(object) ? String(own(object, 'kind')) : ''} ${String(name)}`;
+  const object = isObject(event) ? own(event, 'object') : undefined;
+  if (!isObject(event) || !isObject(object)) return 'event';
+  const name = textAt(at(object, 'metadata'), 'name');
+  return `${textAt(event, 'type')} ${textAt(object, 'kind')} ${name}`;
 }

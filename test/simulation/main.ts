@@ -57,7 +57,7 @@ async function many({ seeds, from, jobs }: Options): Promise<number> {
     if (result.failures.length === 0) return;
     failed += 1;
     for (const failure of result.failures.slice(0, 5)) console.log(`seed ${result.seed}: ${failure}`);
-    console.log(`  npm run simulate -- --seed ${result.seed} --trace`);
+    console.log(`  to see it: npm run simulate -- --seed ${result.seed} --trace`);
   };
   const workers = Array.from({ length: Math.max(1, Math.min(jobs, seeds)) }, () => {
     const worker = new Worker(new URL(import.meta.url), { workerData: { seeds: next, end: from + seeds } });
@@ -92,6 +92,7 @@ async function work({
   for (;;) {
     const seed = Atomics.add(next, 0, 1);
     if (seed >= end) return;
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- to a thread, not to a window
     parentPort?.postMessage(await runSeed({ seed }));
   }
 }

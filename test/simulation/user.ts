@@ -99,9 +99,7 @@ export class User {
 
   async #createCanary(): Promise<void> {
     const canary = { apiVersion: 'flagger.app/v1beta1', kind: 'Canary', metadata: { name: apex, namespace } };
-    await this.#client
-      .resource(kinds.canaries)
-      .create({ ...canary, spec: this.#scenario.spec } as Unstructured);
+    await this.#client.resource(kinds.canaries).create({ ...canary, spec: this.#scenario.spec });
   }
 
   async #patchCanary(spec: JsonObject): Promise<void> {
@@ -136,7 +134,7 @@ export class User {
         selector: { matchLabels: labels },
         template: { metadata: { labels }, spec: { containers } },
       },
-    } as Unstructured;
+    };
   }
 }
 

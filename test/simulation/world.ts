@@ -7,24 +7,31 @@ import { ensureCustomResourceDefinitions } from '../../src/kube/custom-resource-
 import { noMetrics } from '../../src/kube/metrics.ts';
 import { createClient, type RestClient } from '../../src/kube/rest-client.ts';
 import { Store } from '../../src/kube/store.ts';
-import { isObject, own } from '../../src/machinery/json.ts';
+import { type JsonObject, own } from '../../src/machinery/json.ts';
 import { asJson, type Unstructured } from '../../src/machinery/object.ts';
 import { parseAgentFlags } from '../../src/rollout/agent/agent-flags.ts';
 import { assembleEngine } from '../../src/rollout/agent/assemble-engine.ts';
 import { rolloutCluster } from '../../src/rollout/cluster.ts';
 import { RolloutMetrics } from '../../src/rollout/engine/rollout-metrics.ts';
 import { type Cluster, inProcessServer, startCluster } from '../../src/sandbox/apiserver/cluster.ts';
-import { installDefinitions } from '../../src/sandbox/installation.ts';
+import istio from '../../src/sandbox/mesh/istio-crds.generated.json' with { type: 'json' };
 import { type FaultKind, type FaultPlan, faulty } from './faults.ts';
 import { kinds } from './kinds.ts';
 import { outside } from './outside.ts';
 import { progressDeadlineSeconds, type Scenario } from './scenario.ts';
-import { type Actor, at, State } from './state.ts';
+import { type Actor, at, listAt, numberAt, State, textAt } from './state.ts';
 import type { Trace } from './trace.ts';
 import { TrafficInvariants } from './traffic-invariants.ts';
+import { versionOf } from './workload-view.ts';
 import { Workloads } from './workloads.ts';
 
 export const namespace = 'test';
+
+const definitionPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+/** Of all that Istio brings, what the engine needs: to make a definition takes time. */
+const istioDefinitions = (istio as unknown as readonly JsonObject[]).filter((definition) =>
+  ['VirtualService', 'DestinationRule'].includes(textAt(at(definition, 'spec', 'names'), 'kind')),
+);
 
 export interface WorldOptions {
   readonly clock: VirtualClock;
@@ -125,7 +132,9 @@ export class World {
     const { clock, random } = this.#options;
     const { signal } = this.#stop;
     const definitions = Object.values(rolloutDefinitions);
-    await installDefinitions(this.user);
+    for (const definition of istioDefinitions) {
+      await this.user.raw('POST', definitionPath, { json: definition, contentType: 'application/json' });
+    }
     const client = this.user;
     await ensureCustomResourceDefinitions({ client, clock, random, log: silentLog, definitions, signal });
     await client.raw('POST', '/api/v1/namespaces', {
@@ -227,17 +236,15 @@ export class World {
 }
 
 /** What a reader of a trace wants to know of an object. */
-function digestOf(object: unknown): string {
-  if (!isObject(object)) return '';
-  const status = own(object, 'status');
-  const spec = own(object, 'spec');
-  switch (own(object, 'kind')) {
+function digestOf(object: JsonObject | undefined): string {
+  const spec = at(object, 'spec');
+  switch (object?.['kind']) {
     case 'Canary':
-      return ` ${JSON.stringify(status ?? {}).slice(0, 200)}`;
+      return ` ${JSON.stringify(at(object, 'status')).slice(0, 200)}`;
     case 'VirtualService':
-      return ` ${JSON.stringify(isObject(spec) ? own(spec, 'http') : '').slice(0, 300)}`;
+      return ` ${JSON.stringify(listAt(spec, 'http')).slice(0, 300)}`;
     case 'Deployment':
-      return ` replicas ${String(isObject(spec) ? own(spec, 'replicas') : '')}`;
+      return ` ${versionOf(object)} replicas ${numberAt(spec, 'replicas')}`;
     default:
       return '';
   }
