@@ -1,7 +1,7 @@
 import { VirtualClock } from '../../src/base/clock.ts';
 import { errorMessage } from '../../src/base/errors.ts';
 import { seededRandom } from '../../src/base/random.ts';
-import { own } from '../../src/machinery/json.ts';
+import { type JsonObject, own } from '../../src/machinery/json.ts';
 import { type FaultKind, FaultPlan } from './faults.ts';
 import { apex } from './kinds.ts';
 import { drawScenario, type Scenario } from './scenario.ts';
@@ -153,16 +153,20 @@ function phaseOf({ state }: World): string {
 }
 
 /** Where a story has ended: what users get, and what is said of it. */
-function endOf({ state }: World, { workload }: Scenario): string {
+function endOf({ state }: World, { workload, steps }: Scenario): string {
   const target = state.get(workload, apex);
   const primary = state.get(workload, `${apex}-primary`);
   const status = at(state.get('Canary', apex), 'status');
+  // A scale by hand while a rollout holds the target is undone, or passed on to the primary: it depends on when.
+  const isScaled = steps.some(({ action }) => action.kind === 'scale');
+  const podsOf = (object: JsonObject | undefined): number =>
+    isScaled ? Math.min(1, wantedPods(object)) : wantedPods(object);
   return JSON.stringify({
     phase: own(status, 'phase'),
     weight: numberAt(status, 'canaryWeight'),
     iterations: numberAt(status, 'iterations'),
-    target: [versionOf(target), wantedPods(target)],
-    primary: [versionOf(primary), wantedPods(primary)],
+    target: [versionOf(target), podsOf(target)],
+    primary: [versionOf(primary), podsOf(primary)],
     shares: sharesOf(state),
     apex: own(at(state.get('Service', apex), 'spec', 'selector'), 'app'),
   });
