@@ -5,6 +5,8 @@
 export const errorCodes = {
   AlreadyOwned:
     'The object has another controller already. Remove that owner first, or leave the object to it.',
+  ApplyFailed:
+    'An object of a sync was refused by the API server. The message names the object and the reason.',
   AuthProviderUnsupported:
     'The kubeconfig uses auth-provider, which clients have dropped. Use a token, a client certificate or exec.',
   AuthenticationFailed:
@@ -31,6 +33,8 @@ export const errorCodes = {
   FileNotFound: 'A file is not there.',
   GitOperationFailed:
     'A git repository cannot be listed or fetched; the message says why. The last artifact stays in use.',
+  InjectionDisabled:
+    'A namespace forbids sidecars, which a rollout with Istio needs. The message says how to change that.',
   InsecureTlsUnsupported:
     'A webhook or a metric provider wants certificates not to be verified. Use one that is trusted, or http.',
   InvalidApiVersion: 'An apiVersion is not VERSION or GROUP/VERSION.',
@@ -55,9 +59,12 @@ export const errorCodes = {
     'Another process may lead from now on. What this one was doing as the leader has been stopped.',
   MalformedBody:
     'An answer is not the JSON that was promised: often a proxy or a login page answers instead.',
+  NamespaceMissing: 'The namespace of a rollout is not there. Apply it, or fix workload.namespace.',
   NoKubeconfig: 'There is no kubeconfig. Name one with --kubeconfig or KUBECONFIG.',
   NoResourceVersion: 'A server lists without a resourceVersion, so its objects cannot be watched.',
   NotInCluster: 'Not in a pod: there is no service account to use. Name a kubeconfig.',
+  NothingToApply:
+    'A build that had objects before has none now: nothing is removed. Remove the policy if that is meant.',
   ObjectReplaced:
     'The object was deleted and made anew meanwhile; its successor comes as an event of its own.',
   OwnerNotCreated: 'An owner has no uid yet: create it first.',
@@ -67,6 +74,10 @@ export const errorCodes = {
   ProxyUnsupported: 'The kubeconfig has a proxy-url, which is not supported.',
   RevisionChanged:
     'The target was edited while it was about to be promoted. The new revision is analysed first.',
+  RolloutEngineMissing: 'A member serves no Canaries. Enable spec.plugin.flagger of the Fleet.',
+  RolloutNotRestored:
+    'The agent has not given a workload back in time. See that it runs; the primary goes on serving.',
+  ServiceMissing: 'The Service of a rollout is not there. Apply it, or fix serviceName.',
   TlsRefused: 'A certificate was refused, on either side. Check the CA, the names in it and its dates.',
   TokenUnreadable: 'The file that holds the token cannot be read.',
   TooDeep: 'A value is nested too deeply to be taken in.',
@@ -78,6 +89,7 @@ export const errorCodes = {
   UnsafeLeaderElection:
     'The times of a leader election would allow two leaders. The message says which to change.',
   UpgradeRefused: 'The server refused a WebSocket.',
+  WorkloadMissing: 'The workload of a rollout is not there. Apply it, or fix workload.',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -1,11 +1,12 @@
 import { isObject, jsonClone, own, type Json } from '../machinery/json.ts';
+import { sizeOf, type Budget } from './budget.ts';
 import { buildError, unsupported } from './build-error.ts';
 import { runBuiltinTransformer } from './builtin-transformer.ts';
 import { fileName, findKustomization, isFolder, readText, resolvePath, type FileTree } from './file-tree.ts';
 import { generate } from './generators.ts';
 import { setImages } from './images.ts';
 import {
-  parseKustomizationText,
+  kustomizationOf,
   parseReplacement,
   readKustomization,
   type Kustomization,
@@ -19,11 +20,6 @@ import { parseYamlDocuments } from './yaml-documents.ts';
 
 /** Levels of bases below bases. */
 const maxLevels = 100;
-/** Folders that one build may enter: bases that list bases twice grow without bound. */
-const maxFolders = 10_000;
-const maxResources = 20_000;
-/** Objects that patches, generators and the like may look at, all together: each looks at all there are. */
-const maxLooks = 20_000_000;
 
 /** One kustomization that is being built. */
 interface Level {
@@ -32,24 +28,29 @@ interface Level {
   readonly file: string;
 }
 
+/** A file that may be used several times. */
+interface Parsed {
+  readonly documents: readonly Json[];
+  readonly size: number;
+}
+
 /** Collects the objects of a kustomization and of all below it, with everything done but hashes and references. */
 export class Accumulator {
   readonly #files: FileTree;
   readonly #filesMayLie: 'anywhere' | 'below';
-  readonly #parsed = new Map<string, readonly Json[]>();
+  readonly #budget: Budget;
+  readonly #parsed = new Map<string, Parsed>();
   readonly #open: string[] = [];
-  #folders = 0;
-  #resources = 0;
-  #looks = 0;
 
   /** @param filesMayLie kustomize itself wants files below the folder that names them; folders may lie anywhere */
-  constructor(files: FileTree, filesMayLie: 'anywhere' | 'below') {
+  constructor(files: FileTree, filesMayLie: 'anywhere' | 'below', budget: Budget) {
     this.#files = files;
     this.#filesMayLie = filesMayLie;
+    this.#budget = budget;
   }
 
   root(kustomization: Kustomization, folder: string, file: string): readonly Resource[] {
-    const resources = new ResourceList();
+    const resources = new ResourceList(this.#budget);
     this.#open.push(folder);
     this.#run(resources, { kustomization, folder, file });
     return resources.all;
@@ -73,7 +74,8 @@ export class Accumulator {
   #transform(resources: ResourceList, level: Level): void {
     const { kustomization, file } = level;
     for (const [i, entry] of (kustomization.patchesStrategicMerge ?? []).entries()) {
-      applyPatch(resources, {}, this.#textOrFile(entry, level), `${file}: patchesStrategicMerge[${i}]`);
+      const where = `${file}: patchesStrategicMerge[${i}]`;
+      applyPatch(resources, {}, this.#parse(this.#textOrFile(entry, level), where), where);
     }
     this.#patch(resources, kustomization.patches, level, 'patches');
     if (kustomization.namespace != null && kustomization.namespace !== '') {
@@ -85,7 +87,7 @@ export class Accumulator {
     addAnnotations(resources, kustomization.commonAnnotations ?? {});
     this.#patch(resources, kustomization.patchesJson6902, level, 'patchesJson6902');
     for (const replicas of kustomization.replicas ?? []) setReplicas(resources, replicas, file);
-    setImages(resources.all, [...(kustomization.images ?? []), ...(kustomization.imageTags ?? [])], file);
+    setImages(resources, [...(kustomization.images ?? []), ...(kustomization.imageTags ?? [])], file);
     this.#replace(resources, level);
     for (const entry of kustomization.transformers ?? []) {
       for (const value of this.#textOrDocuments(entry, level))
@@ -103,7 +105,8 @@ export class Accumulator {
       const { path = '', patch: inline = '' } = patch;
       const where = `${level.file}: ${field}[${i}]${path === '' ? '' : `, ${path}`}`;
       if ((path === '') === (inline === '')) throw buildError(`${where}: one of patch and path must be set`);
-      applyPatch(resources, patch, path === '' ? inline : this.#readFile(path, level), where);
+      const text = path === '' ? inline : this.#readFile(path, level);
+      applyPatch(resources, patch, this.#parse(text, where), where);
     }
   }
 
@@ -112,7 +115,7 @@ export class Accumulator {
       const where = `${level.file}: replacements[${i}]`;
       if (entry.path === undefined || entry.path === '') replace(resources, entry, where);
       else {
-        const documents = parseYamlDocuments(this.#readFile(entry.path, level), entry.path).flat();
+        const documents = this.#parse(this.#readFile(entry.path, level), entry.path).flat();
         for (const value of documents)
           replace(resources, parseReplacement(value, `${where}, ${entry.path}`), where);
       }
@@ -122,7 +125,7 @@ export class Accumulator {
   /** A component changes the objects of whoever names it. */
   #runComponent(resources: ResourceList, entry: string, level: Level): void {
     const folder = this.#folderOf(entry, level);
-    const component = this.#enter(folder, level);
+    const component = this.#enter(entry, folder, level);
     if (component.kustomization.kind !== 'Component') {
       throw buildError(`${component.file}: is named in components, so its kind must be Component`);
     }
@@ -137,11 +140,11 @@ export class Accumulator {
       );
     const path = resolvePath(level.folder, entry);
     if (this.#files.has(path)) return this.#readManifests(entry, level);
-    const child = this.#enter(this.#folderOf(entry, level), level);
+    const child = this.#enter(entry, this.#folderOf(entry, level), level);
     if (child.kustomization.kind === 'Component') {
       throw buildError(`${child.file}: a Component must be named in components, not in resources`);
     }
-    const resources = new ResourceList();
+    const resources = new ResourceList(this.#budget);
     this.#run(resources, child);
     this.#open.pop();
     return resources.all;
@@ -150,61 +153,62 @@ export class Accumulator {
   #folderOf(entry: string, { folder, file }: Level): string {
     if (isRemote(entry))
       throw unsupported(`${file}: ${entry}: remote folders are not fetched; copy it into the repository`);
-    const path = resolvePath(folder, entry);
-    if (!isFolder(this.#files, path)) throw buildError(`${file}: ${entry}: no such file or folder`);
-    return path;
+    return resolvePath(folder, entry);
   }
 
-  #enter(folder: string, from: Level): Level {
+  #enter(entry: string, folder: string, from: Level): Level {
     const file = findKustomization(this.#files, folder);
     if (file === undefined) {
+      if (!isFolder(this.#files, folder)) throw buildError(`${from.file}: ${entry}: no such file or folder`);
       throw buildError(
         `${from.file}: ${folder} has none of 'kustomization.yaml', 'kustomization.yml' and 'Kustomization'`,
       );
     }
     if (this.#open.includes(folder))
       throw buildError(`cycle detected: ${[...this.#open, folder].join(' -> ')}`);
-    this.#folders += 1;
-    if (this.#open.length >= maxLevels || this.#folders > maxFolders)
-      throw buildError(`${file}: too many bases`);
+    if (this.#open.length >= maxLevels) throw buildError(`${file}: more than ${maxLevels} levels of bases`);
     this.#open.push(folder);
-    const kustomization = readKustomization(
-      parseKustomizationText(readText(this.#files, file), file),
-      file,
-      'reject',
-    );
+    const { documents, size } = this.#parseFile(file);
+    this.#budget.spendWalks(size, 10, file);
+    const kustomization = readKustomization(kustomizationOf(documents, file), file, 'reject');
     return { kustomization, folder, file };
   }
 
   #readManifests(entry: string, level: Level): readonly Resource[] {
-    const { file } = level;
-    const found = this.#documents(entry, level).flatMap((value, index) =>
-      expandLists(jsonClone(value)).map((object) =>
-        newResource(object, `${resolvePath(level.folder, entry)}, document ${index + 1}`),
-      ),
+    const path = this.#checked(entry, level);
+    const { documents, size } = this.#parseFile(path);
+    this.#budget.spendCopies(size, 1, path);
+    return documents.flatMap((value, index) =>
+      expandLists(jsonClone(value)).map((object) => newResource(object, `${path}, document ${index + 1}`)),
     );
-    this.#resources += found.length;
-    if (this.#resources > maxResources) throw buildError(`${file}: more than ${maxResources} objects`);
-    return found;
   }
 
   /** Each file is parsed once, however often bases are used. */
-  #documents(entry: string, level: Level): readonly Json[] {
-    const path = resolvePath(level.folder, entry);
+  #parseFile(path: string): Parsed {
     const known = this.#parsed.get(path);
     if (known !== undefined) return known;
-    const documents = parseYamlDocuments(this.#readFile(entry, level), path);
-    this.#parsed.set(path, documents);
-    return documents;
+    const documents = this.#parse(readText(this.#files, path), path);
+    const parsed = { documents, size: documents.reduce((sum: number, value) => sum + sizeOf(value), 0) };
+    this.#parsed.set(path, parsed);
+    return parsed;
   }
 
-  #readFile(entry: string, { folder, file }: Level): string {
+  #parse(text: string, where: string): readonly Json[] {
+    return parseYamlDocuments(text, where, this.#budget);
+  }
+
+  #readFile(entry: string, level: Level): string {
+    return readText(this.#files, this.#checked(entry, level));
+  }
+
+  /** The path of a file that may be read. */
+  #checked(entry: string, { folder, file }: Level): string {
     const path = resolvePath(folder, entry);
     if (!this.#files.has(path)) throw buildError(`${file}: ${entry}: no such file`);
     if (this.#filesMayLie === 'below' && folder !== '' && !path.startsWith(`${folder}/`)) {
       throw buildError(`${file}: security; file '${entry}' is not in or below '${folder}'`);
     }
-    return readText(this.#files, path);
+    return path;
   }
 
   #textOrFile(entry: string, level: Level): string {
@@ -214,7 +218,7 @@ export class Accumulator {
   #textOrDocuments(entry: string, level: Level): readonly Json[] {
     const path = entry.includes('\n') ? undefined : resolvePath(level.folder, entry);
     if (path === undefined || this.#files.has(path))
-      return parseYamlDocuments(this.#textOrFile(entry, level), level.file);
+      return this.#parse(this.#textOrFile(entry, level), level.file);
     throw unsupported(
       `${level.file}: transformers: ${entry} is not a file; folders of transformers are not supported`,
     );

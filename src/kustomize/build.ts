@@ -1,6 +1,7 @@
 import type { Unstructured } from '../machinery/object.ts';
 import { isObject, setOwn } from '../machinery/json.ts';
 import { Accumulator } from './accumulate.ts';
+import { Budget } from './budget.ts';
 import { buildError } from './build-error.ts';
 import {
   findKustomization,
@@ -10,12 +11,13 @@ import {
   resolvePath,
   type FileTree,
 } from './file-tree.ts';
-import { parseKustomizationText, readKustomization, type Kustomization } from './kustomization.ts';
+import { kustomizationOf, readKustomization, type Kustomization } from './kustomization.ts';
 import { nameHash } from './name-hash.ts';
 import { fixNameReferences } from './name-references.ts';
 import { sortLegacy } from './order.ts';
 import { withOverlay, type KustomizationOverlay } from './overlay.ts';
 import { metadataOf, nameOf, rememberId, stringsOf, type Resource } from './resource.ts';
+import { parseYamlDocuments } from './yaml-documents.ts';
 
 /**
  * Builds the kustomization of a folder the way Flux does: a missing file is made up from the manifests below, what
@@ -32,23 +34,21 @@ export function build(
   path: string,
   overlay: KustomizationOverlay = {},
 ): readonly Unstructured[] {
+  const budget = new Budget();
   const folder = resolvePath('', path);
   if (!isFolder(files, folder)) throw buildError(`${path}: no such folder`);
   const file = findKustomization(files, folder);
   const kustomization =
     file === undefined
       ? { resources: listManifests(files, folder).slice() }
-      : readKustomization(parseKustomizationText(readText(files, file), file), file, 'drop');
+      : readRoot(files, file, 'drop', budget);
   const exists = (component: string): boolean => isFolder(files, resolvePath(folder, component));
-  return finish(
-    new Accumulator(files, 'anywhere').root(
-      withOverlay(kustomization, overlay, exists),
-      folder,
-      file ?? resolvePath(folder, 'kustomization.yaml'),
-    ),
-    kustomization.sortOptions,
-    'fifo',
+  const resources = new Accumulator(files, 'anywhere', budget).root(
+    withOverlay(kustomization, overlay, exists),
+    folder,
+    file ?? resolvePath(folder, 'kustomization.yaml'),
   );
+  return finish(resources, kustomization.sortOptions, 'fifo', budget);
 }
 
 /**
@@ -65,29 +65,34 @@ export function kustomizeBuild(files: FileTree, path: string): readonly Unstruct
       `${path}: unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in it`,
     );
   }
-  const kustomization = readKustomization(
-    parseKustomizationText(readText(files, file), file),
-    file,
-    'reject',
-  );
-  return finish(
-    new Accumulator(files, 'below').root(kustomization, folder, file),
-    kustomization.sortOptions,
-    'legacy',
-  );
+  const budget = new Budget();
+  const kustomization = readRoot(files, file, 'reject', budget);
+  const resources = new Accumulator(files, 'below', budget).root(kustomization, folder, file);
+  return finish(resources, kustomization.sortOptions, 'legacy', budget);
+}
+
+function readRoot(
+  files: FileTree,
+  file: string,
+  unknownFields: 'reject' | 'drop',
+  budget: Budget,
+): Kustomization {
+  const documents = parseYamlDocuments(readText(files, file), file, budget);
+  return readKustomization(kustomizationOf(documents, file), file, unknownFields);
 }
 
 function finish(
   resources: readonly Resource[],
   sortOptions: Kustomization['sortOptions'],
   defaultOrder: 'fifo' | 'legacy',
+  budget: Budget,
 ): readonly Unstructured[] {
   for (const resource of resources) {
     if (!resource.needsHash) continue;
     rememberId(resource);
     setOwn(metadataOf(resource.object), 'name', `${nameOf(resource)}-${nameHash(resource.object)}`);
   }
-  fixNameReferences(resources);
+  fixNameReferences(resources, budget);
   const kept = resources.filter((resource) => !isLocal(resource));
   const order = sortOptions?.order ?? (sortOptions == null ? defaultOrder : 'legacy');
   const sorted = order === 'fifo' ? kept : sortLegacy(kept, sortOptions?.legacySortOptions);

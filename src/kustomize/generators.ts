@@ -1,4 +1,5 @@
 import { isObject, own, setOwn, type JsonObject } from '../machinery/json.ts';
+import type { Budget } from './budget.ts';
 import { buildError } from './build-error.ts';
 import { fileName, readBytes, readText, resolvePath, type FileTree } from './file-tree.ts';
 import type { GeneratorArgs, GeneratorOptions } from './kustomization.ts';
@@ -29,7 +30,7 @@ export function generate(
   input: GeneratorInput,
 ): void {
   const options = mergeOptions(globalOptions, args.options ?? {});
-  const data = readData(args, input);
+  const data = readData(args, input, resources.budget);
   const object = kind === 'ConfigMap' ? configMap(data) : secret(data, args.type);
   if (options.immutable === true) object['immutable'] = true;
   const metadata: JsonObject = { name: args.name };
@@ -55,6 +56,7 @@ function mergeOptions(all: GeneratorOptions, one: GeneratorOptions): GeneratorOp
 
 function absorb(resources: ResourceList, resource: Resource, behavior: string, where: string): void {
   const id = idOf(resource);
+  resources.budget.spendLooks(resources.all.length, where);
   const matches = resources.all.filter((other) => allIdsOf(other).some((old) => keyOf(old) === keyOf(id)));
   const [old] = matches;
   if (matches.length > 1)
@@ -97,7 +99,11 @@ function mapOf(object: JsonObject, field: string): JsonObject {
   return isObject(map) ? map : {};
 }
 
-function readData(args: GeneratorArgs, { files, folder, where }: GeneratorInput): Map<string, Uint8Array> {
+function readData(
+  args: GeneratorArgs,
+  { files, folder, where }: GeneratorInput,
+  budget: Budget,
+): Map<string, Uint8Array> {
   const data = new Map<string, Uint8Array>();
   const add = (key: string, value: Uint8Array): void => {
     if (!/^[-._a-zA-Z0-9]+$/.test(key)) {
@@ -109,6 +115,7 @@ function readData(args: GeneratorArgs, { files, folder, where }: GeneratorInput)
       throw buildError(
         `${where}: cannot add key ${key} to ${args.name}, another key by that name already exists`,
       );
+    budget.spendCopies(100 + value.length, 2, where);
     data.set(key, value);
   };
   const envs = [...(args.envs ?? []), ...(args.env === undefined || args.env === '' ? [] : [args.env])];

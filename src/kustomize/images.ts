@@ -1,45 +1,45 @@
-import type { RE2JS } from 're2js';
-import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
+import { isObject, own, setOwn, type Json } from '../machinery/json.ts';
+import { sizeOf } from './budget.ts';
 import type { Image } from './kustomization.ts';
-import { gvkOfResource, type Resource } from './resource.ts';
+import { gvkOfResource, type ResourceList } from './resource.ts';
 import { compilePattern } from './selector.ts';
 
 /** Sets names, tags and digests of the images of containers, wherever in an object containers stand. */
-export function setImages(resources: readonly Resource[], images: readonly Image[], where: string): void {
+export function setImages({ all, budget }: ResourceList, images: readonly Image[], where: string): void {
   for (const image of images) {
-    const pattern = compilePattern(
+    const isMeant = compilePattern(
       `^${image.name}(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?$`,
       `${where}: images: name ${image.name}`,
+      budget,
     );
-    for (const resource of resources) {
-      if (gvkOfResource(resource).kind !== 'CustomResourceDefinition') setIn(resource.object, image, pattern);
+    for (const resource of all) {
+      budget.spendWalks(sizeOf(resource.object), 1, where);
+      if (gvkOfResource(resource).kind !== 'CustomResourceDefinition') setIn(resource.object, image, isMeant);
     }
   }
 }
 
-function setIn(value: Json, image: Image, pattern: RE2JS): void {
-  if (Array.isArray(value)) for (const item of value) setIn(item, image, pattern);
+type TextTest = (text: string) => boolean;
+
+function setIn(value: Json, image: Image, isMeant: TextTest): void {
+  if (Array.isArray(value)) for (const item of value) setIn(item, image, isMeant);
   if (!isObject(value)) return;
   for (const [key, child] of Object.entries(value)) {
     if (key === 'containers' || key === 'initContainers') {
-      for (const container of Array.isArray(child) ? child : []) setText(container, 'image', image, pattern);
+      for (const container of Array.isArray(child) ? child : []) setText(container, 'image', image, isMeant);
     } else if (key === 'volumes') {
       for (const volume of Array.isArray(child) ? child : []) {
-        if (isObject(volume)) setText(own(volume, 'image'), 'reference', image, pattern);
+        if (isObject(volume)) setText(own(volume, 'image'), 'reference', image, isMeant);
       }
     }
-    setIn(child, image, pattern);
+    setIn(child, image, isMeant);
   }
 }
 
-function setText(holder: Json | undefined, field: string, image: Image, pattern: RE2JS): void {
+function setText(holder: Json | undefined, field: string, image: Image, isMeant: TextTest): void {
   if (!isObject(holder)) return;
   const text = own(holder, field);
-  if (typeof text === 'string' && pattern.matcher(text).find()) setField(holder, field, renamed(text, image));
-}
-
-function setField(holder: JsonObject, field: string, value: string): void {
-  setOwn(holder, field, value);
+  if (typeof text === 'string' && isMeant(text)) setOwn(holder, field, renamed(text, image));
 }
 
 function renamed(text: string, { newName = '', newTag = '', digest = '', tagSuffix = '' }: Image): string {

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
 import { buildError, unsupported } from './build-error.ts';
-import { parseYamlDocuments } from './yaml-documents.ts';
 
 const texts = z.array(z.string()).nullish();
 const strings = z.record(z.string(), z.string()).nullish();
@@ -160,10 +159,8 @@ const unsupportedFields: Readonly<Record<string, string>> = {
   vars: 'use replacements instead',
 };
 
-/** What is found in a file, before its fields are understood. */
-export function parseKustomizationText(text: string, where: string): JsonObject {
-  const documents = parseYamlDocuments(text, where);
-  const [value, second] = documents;
+/** The only document of a file, before its fields are understood. */
+export function kustomizationOf([value, second]: readonly Json[], where: string): JsonObject {
   if (second !== undefined) throw buildError(`${where}: more than one document`);
   if (value === undefined || (isObject(value) && Object.keys(value).length === 0)) {
     throw buildError(`${where}: kustomization.yaml is empty`);

@@ -1,4 +1,5 @@
 import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
+import { sizeOf, type Budget } from './budget.ts';
 import { buildError } from './build-error.ts';
 import { changeField, gvkMatches, type FieldSpec, type PartialGvk } from './field-spec.ts';
 import { referrals } from './reference-fields.ts';
@@ -13,28 +14,48 @@ import {
   type Resource,
 } from './resource.ts';
 
-/** By each name that an object had before. */
-type Renamed = ReadonlyMap<string, readonly Resource[]>;
+/** What all lookups of one build share. */
+interface Index {
+  /** By each name that an object had before. */
+  readonly renamed: ReadonlyMap<string, readonly Resource[]>;
+  /** By the namespace that objects had at first: those that they have now. */
+  readonly namespaces: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly budget: Budget;
+}
 
 /**
  * Lets every known reference follow its object: once, after all names are final.
  * @throws where a name could mean several objects
  */
-export function fixNameReferences(resources: readonly Resource[]): void {
+export function fixNameReferences(resources: readonly Resource[], budget: Budget): void {
+  const index = indexOf(resources, budget);
+  const byKind = fieldsByKind();
+  for (const referrer of resources) {
+    budget.spendWalks(sizeOf(referrer.object), 2, 'name references');
+    for (const { target, field } of byKind.get(gvkOfResource(referrer).kind) ?? []) {
+      fixField(referrer, target, field, index);
+    }
+  }
+}
+
+function indexOf(resources: readonly Resource[], budget: Budget): Index {
   const renamed = new Map<string, Resource[]>();
+  const namespaces = new Map<string, Set<string>>();
   for (const resource of resources) {
     for (const name of new Set(resource.previousIds.map((id) => id.name))) {
       const list = renamed.get(name);
       if (list === undefined) renamed.set(name, [resource]);
       else list.push(resource);
     }
+    const now = effectiveNamespace(idOf(resource));
+    const first = originalNamespace(resource);
+    namespaces.set(first, (namespaces.get(first) ?? new Set()).add(now));
   }
-  const byKind = fieldsByKind();
-  for (const referrer of resources) {
-    for (const { target, field } of byKind.get(gvkOfResource(referrer).kind) ?? []) {
-      fixField(referrer, target, field, renamed);
-    }
-  }
+  return { renamed, namespaces, budget };
+}
+
+function originalNamespace(resource: Resource): string {
+  return effectiveNamespace(resource.previousIds[0] ?? idOf(resource));
 }
 
 interface ReferenceField {
@@ -53,49 +74,55 @@ function fieldsByKind(): ReadonlyMap<string, readonly ReferenceField[]> {
   return byKind;
 }
 
-function fixField(referrer: Resource, target: PartialGvk, field: FieldSpec, renamed: Renamed): void {
+function fixField(referrer: Resource, target: PartialGvk, field: FieldSpec, index: Index): void {
   const fix = (value: Json): Json => {
     if (typeof value === 'string') {
-      const referral = select(value, referrer, target, candidates(value, target, renamed));
+      const referral = select(value, referrer, target, candidates(value, target, index));
       return referral === undefined ? value : nameOf(referral);
     }
     if (Array.isArray(value)) return value.map(fix);
-    if (isObject(value)) fixMap(value, referrer, target, renamed);
+    if (isObject(value)) fixMap(value, referrer, target, index);
     return value;
   };
   changeField(referrer, field, () => null, fix);
 }
 
 /** A map that names an object and, perhaps, its namespace. */
-function fixMap(map: JsonObject, referrer: Resource, target: PartialGvk, renamed: Renamed): void {
+function fixMap(map: JsonObject, referrer: Resource, target: PartialGvk, index: Index): void {
   const name = own(map, 'name');
   if (typeof name !== 'string') return;
   const namespace = own(map, 'namespace');
-  const found = candidates(name, target, renamed);
+  const found = candidates(name, target, index);
   const referral = select(
     name,
     referrer,
     target,
-    typeof namespace === 'string' ? inNamespace(found, namespace) : found,
+    typeof namespace === 'string' ? inNamespace(found, namespace, referrer, index) : found,
   );
   if (referral === undefined) return;
   setOwn(map, 'name', nameOf(referral));
   if (namespaceOf(referral) !== '') setOwn(map, 'namespace', namespaceOf(referral));
 }
 
-/** The namespace that it had at first decides; the one that it has now, only where none had it at first. */
-function inNamespace(found: readonly Resource[], namespace: string): readonly Resource[] {
-  const wanted = namespace === '' ? 'default' : namespace;
-  const original = found.filter(
-    (resource) => effectiveNamespace(resource.previousIds[0] ?? idOf(resource)) === wanted,
+/** The namespace at first decides, if anything that can be meant was there, of whatever kind; else the one now. */
+function inNamespace(
+  found: readonly Resource[],
+  namespace: string,
+  referrer: Resource,
+  index: Index,
+): readonly Resource[] {
+  const reachable = reachableNamespaces(referrer);
+  const now = [...(index.namespaces.get(namespace) ?? [])];
+  const wasThere = reachable === 'all' ? now.length > 0 : now.some((name) => reachable.has(name));
+  return found.filter(
+    (resource) => (wasThere ? originalNamespace(resource) : effectiveNamespace(idOf(resource))) === namespace,
   );
-  return original.length > 0
-    ? original
-    : found.filter((resource) => effectiveNamespace(idOf(resource)) === wanted);
 }
 
-function candidates(name: string, target: PartialGvk, renamed: Renamed): readonly Resource[] {
-  return (renamed.get(name) ?? []).filter((resource) =>
+function candidates(name: string, target: PartialGvk, { renamed, budget }: Index): readonly Resource[] {
+  const found = renamed.get(name) ?? [];
+  budget.spendLooks(found.length, 'name references');
+  return found.filter((resource) =>
     resource.previousIds.some((id) => id.name === name && gvkMatches(target, id)),
   );
 }
@@ -134,6 +161,8 @@ function reachableNamespaces(referrer: Resource): 'all' | ReadonlySet<string> {
   for (const subject of Array.isArray(subjects) ? subjects : []) {
     if (!isObject(subject) || own(subject, 'kind') !== 'ServiceAccount') continue;
     const namespace = own(subject, 'namespace');
+    if (namespace === '')
+      throw buildError(`${formatId(idOf(referrer))}: the namespace of a subject is empty`);
     if (typeof namespace === 'string') namespaces.add(namespace);
   }
   return namespaces;

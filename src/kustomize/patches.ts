@@ -1,6 +1,7 @@
 import { errorMessage } from '../base/errors.ts';
 import { jsonPatch } from '../machinery/json-patch.ts';
 import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
+import { sizeOf } from './budget.ts';
 import { buildError } from './build-error.ts';
 import type { Patch } from './kustomization.ts';
 import { mergeShapeOf } from './merge-keys.ts';
@@ -20,15 +21,18 @@ import {
 } from './resource.ts';
 import { compileSelector } from './selector.ts';
 import { mergeStrategically } from './strategic-merge.ts';
-import { parseYamlDocuments } from './yaml-documents.ts';
 
 /**
  * Applies one entry of `patches`.
- * @param text of the patch, from a file or inline
+ * @param documents of the patch, from a file or inline
  * @throws where it is neither a merge patch nor a list of operations, has no target, or does not apply
  */
-export function applyPatch(resources: ResourceList, patch: Patch, text: string, where: string): void {
-  const documents = parseYamlDocuments(text, where);
+export function applyPatch(
+  resources: ResourceList,
+  patch: Patch,
+  documents: readonly Json[],
+  where: string,
+): void {
   const operations = documents.filter((value) => Array.isArray(value));
   const [first] = documents;
   if (first === undefined) throw buildError(`${where}: the patch is empty`);
@@ -39,14 +43,18 @@ export function applyPatch(resources: ResourceList, patch: Patch, text: string, 
 }
 
 function selected(resources: ResourceList, patch: Patch, where: string): readonly Resource[] {
-  return resources.all.filter(compileSelector(patch.target ?? {}, `${where}: target`));
+  return resources.all.filter(compileSelector(patch.target ?? {}, `${where}: target`, resources.budget));
 }
 
 function applyOperations(resources: ResourceList, patch: Patch, operations: Json, where: string): void {
   if (patch.target == null) throw buildError(`${where}: a JSON patch needs a target`);
+  const size = sizeOf(operations);
   for (const resource of selected(resources, patch, where)) {
     rememberId(resource);
     try {
+      const before = sizeOf(resource.object);
+      resources.budget.spendCopies(before + size, 1, where);
+      resources.budget.spendWalks(before, size / 1000, where);
       const result = jsonPatch(resource.object, operations);
       resource.object = newResource(result, where).object;
     } catch (error) {
@@ -64,20 +72,22 @@ function applyMergePatches(
   if (patch.target == null) {
     for (const document of documents) {
       const { object } = newResource(document, where);
-      merge(resources, findTarget(resources, object, where), object, patch);
+      merge(resources, findTarget(resources, object, where), object, patch, where);
     }
     return;
   }
   const [document] = documents;
   if (documents.length > 1) throw buildError(`${where}: a patch with a target is a single document`);
   if (!isObject(document)) throw buildError(`${where}: the patch is not a map`);
-  for (const resource of selected(resources, patch, where)) merge(resources, resource, document, patch);
+  for (const resource of selected(resources, patch, where))
+    merge(resources, resource, document, patch, where);
 }
 
 /** The only object that a patch without target can mean, by its id now or at an earlier level. */
 function findTarget(resources: ResourceList, patch: JsonObject, where: string): Resource {
   const id = idOf(newResource(patch, where));
   const key = keyOf(id);
+  resources.budget.spendLooks(2 * resources.all.length, where);
   const now = resources.all.filter((resource) => keyOf(idOf(resource)) === key);
   const found =
     now.length > 0
@@ -98,8 +108,10 @@ function merge(
   resource: Resource,
   patch: JsonObject,
   { target, options }: Patch,
+  where: string,
 ): void {
   const { object } = resource;
+  resources.budget.spendCopies(sizeOf(object) + sizeOf(patch), 1, where);
   const [name, namespace] = [nameOf(resource), namespaceOf(resource)];
   const [mayRename, mayChangeKind] = [
     options?.['allowNameChange'] === true,

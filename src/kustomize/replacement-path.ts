@@ -1,4 +1,5 @@
 import { isObject, own, setOwn, type Json } from '../machinery/json.ts';
+import { sizeOf, type Budget } from './budget.ts';
 import { buildError } from './build-error.ts';
 import { compilePattern } from './selector.ts';
 
@@ -6,6 +7,14 @@ import { compilePattern } from './selector.ts';
 export interface Place {
   readonly value: Json | undefined;
   readonly set: (value: Json) => void;
+}
+
+/** How places are looked for. */
+export interface Walk {
+  /** Missing maps and members are made. */
+  readonly create: boolean;
+  readonly where: string;
+  readonly budget: Budget;
 }
 
 /**
@@ -23,16 +32,15 @@ export function splitFieldPath(path: string): string[] {
 /**
  * The places that a path leads to: `*` means every item, a number one of them, `[key=pattern]` those where the
  * pattern is found in the value of the key, anywhere in it.
- * @param create missing maps and members are made
  */
-export function findPlaces(root: Json, path: string, create: boolean, where: string): Place[] {
+export function findPlaces(root: Json, path: string, walk: Walk): Place[] {
+  walk.budget.spendWalks(sizeOf(root), 1, walk.where);
   let places: Place[] = [{ value: root, set: () => {} }];
   const parts = splitFieldPath(path);
   for (const [i, part] of parts.entries()) {
     const next = parts[i + 1];
-    places = places.flatMap((place) =>
-      step(place, part, create, next !== undefined && isListStep(next), where),
-    );
+    const needsList = next !== undefined && isListStep(next);
+    places = places.flatMap((place) => step(place, part, needsList, walk));
   }
   return places;
 }
@@ -41,13 +49,14 @@ function isListStep(part: string): boolean {
   return part.startsWith('[') || part === '-' || /^\d+$/.test(part);
 }
 
-function step(place: Place, part: string, create: boolean, needsList: boolean, where: string): Place[] {
+function step(place: Place, part: string, needsList: boolean, walk: Walk): Place[] {
+  const { create } = walk;
   let { value } = place;
   if (value == null && create) {
     value = isListStep(part) ? [] : {};
     place.set(value);
   }
-  if (Array.isArray(value)) return listStep(value, part, create, where);
+  if (Array.isArray(value)) return listStep(value, part, walk);
   if (!isObject(value)) return [];
   if (part === '*') return Object.keys(value).map((key) => member(value, key));
   if (!Object.hasOwn(value, part)) {
@@ -61,7 +70,8 @@ function member(object: { [key: string]: Json }, key: string): Place {
   return { value: own(object, key), set: (value) => setOwn(object, key, value) };
 }
 
-function listStep(list: Json[], part: string, create: boolean, where: string): Place[] {
+function listStep(list: Json[], part: string, walk: Walk): Place[] {
+  const { create, where, budget } = walk;
   const item = (index: number): Place => ({
     value: list[index],
     set: (value) => {
@@ -72,14 +82,12 @@ function listStep(list: Json[], part: string, create: boolean, where: string): P
   if (/^\d+$/.test(part))
     return Number(part) < list.length || (create && Number(part) === list.length) ? [item(Number(part))] : [];
   const condition = /^\[([^=]*)=(.*)\]$/.exec(part);
-  if (condition === null) return list.flatMap((_, index) => step(item(index), part, create, false, where));
+  if (condition === null) return list.flatMap((_, index) => step(item(index), part, false, walk));
   const [, key = '', pattern = ''] = condition;
-  const matcher = compilePattern(pattern, `${where}: ${part}`);
+  const isMeant = compilePattern(pattern, `${where}: ${part}`, budget);
   const found = list.flatMap((value, index) => {
     const text = key === '' ? value : isObject(value) ? own(value, key) : undefined;
-    return text != null && typeof text !== 'object' && matcher.matcher(String(text)).find()
-      ? [item(index)]
-      : [];
+    return text != null && typeof text !== 'object' && isMeant(String(text)) ? [item(index)] : [];
   });
   if (found.length > 0 || !create || key === '') return found;
   if (list.length >= 10_000) throw buildError(`${where}: too many items`);

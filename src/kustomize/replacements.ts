@@ -1,4 +1,5 @@
 import { jsonClone, type Json } from '../machinery/json.ts';
+import { sizeOf, type Budget } from './budget.ts';
 import { buildError, unsupported } from './build-error.ts';
 import { gvkMatches } from './field-spec.ts';
 import type { Replacement, ReplacementOptions, Selector } from './kustomization.ts';
@@ -16,13 +17,14 @@ import { compileSelector } from './selector.ts';
 
 /** Copies the value of one field, or a part of it, into others. */
 export function replace(resources: ResourceList, replacement: Replacement, where: string): void {
-  const value = readSource(resources.all, replacement, where);
+  const { budget } = resources;
+  const value = readSource(resources, replacement, where);
   for (const target of replacement.targets ?? []) {
     if (target.select == null) throw buildError(`${where}: a target must have select`);
-    const isSelected = compileSelector(target.select, `${where}: select`);
+    const isSelected = compileSelector(target.select, `${where}: select`, budget);
     const rejects = (target.reject ?? [])
       .filter(isFilled)
-      .map((one) => compileSelector(one, `${where}: reject`));
+      .map((one) => compileSelector(one, `${where}: reject`, budget));
     const targets = resources.all.filter(
       (resource) => isSelected(resource) && !rejects.some((isRejected) => isRejected(resource)),
     );
@@ -30,7 +32,7 @@ export function replace(resources: ResourceList, replacement: Replacement, where
       target.fieldPaths == null || target.fieldPaths.length === 0 ? ['metadata.name'] : target.fieldPaths;
     for (const resource of targets) {
       rememberId(resource);
-      for (const path of paths) replaceAt(resource, path, value, target.options ?? {}, where);
+      for (const path of paths) replaceAt(resource, path, value, target.options ?? {}, { where, budget });
     }
   }
   resources.refresh(where);
@@ -40,9 +42,10 @@ function isFilled(selector: Selector): boolean {
   return Object.values(selector).some((part) => part !== undefined && part !== '');
 }
 
-function readSource(resources: readonly Resource[], { source }: Replacement, where: string): Json {
+function readSource({ all, budget }: ResourceList, { source }: Replacement, where: string): Json {
   if (source == null) throw buildError(`${where}: a replacement must have a source`);
-  const matches = resources.filter(
+  budget.spendLooks(all.length, where);
+  const matches = all.filter(
     (resource) =>
       gvkMatches(source, gvkOfResource(resource)) &&
       allIdsOf(resource).some(
@@ -58,7 +61,7 @@ function readSource(resources: readonly Resource[], { source }: Replacement, whe
     );
   }
   const path = source.fieldPath === undefined || source.fieldPath === '' ? 'metadata.name' : source.fieldPath;
-  const value = findPlaces(resource.object, path, false, where)[0]?.value;
+  const value = findPlaces(resource.object, path, { create: false, where, budget })[0]?.value;
   if (value === undefined)
     throw buildError(
       `${where}: fieldPath ${path} is missing for replacement source ${formatId(idOf(resource))}`,
@@ -84,17 +87,20 @@ function replaceAt(
   path: string,
   value: Json,
   options: ReplacementOptions,
-  where: string,
+  { where, budget }: { readonly where: string; readonly budget: Budget },
 ): void {
   if (options.encoding !== undefined && options.encoding !== '')
     throw unsupported(`${where}: options.encoding is not supported`);
-  const places = findPlaces(resource.object, path, options.create === true, where);
+  const places = findPlaces(resource.object, path, { create: options.create === true, where, budget });
   const found = options.create === true ? places : places.filter((place) => place.value !== undefined);
   if (found.length === 0)
     throw buildError(
       `${where}: unable to find field ${JSON.stringify(path)} in replacement target ${formatId(idOf(resource))}`,
     );
-  for (const place of found) place.set(replaced(place, value, options, where));
+  for (const place of found) {
+    budget.spendCopies(sizeOf(value) + sizeOf(place.value), 1, where);
+    place.set(replaced(place, value, options, where));
+  }
 }
 
 function replaced(

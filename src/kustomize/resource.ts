@@ -1,6 +1,9 @@
 import { groupOf, gvkOf, type GroupVersionKind } from '../machinery/group-version-kind.ts';
 import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
+import type { Budget } from './budget.ts';
 import { buildError } from './build-error.ts';
+
+const maxPreviousIds = 1000;
 
 /** What identifies an object within a build. */
 export interface ResourceId extends GroupVersionKind {
@@ -134,7 +137,17 @@ export function allIdsOf(resource: Resource): readonly ResourceId[] {
 
 /** To be called before the name, the namespace or the kind changes. */
 export function rememberId(resource: Resource): void {
-  resource.previousIds.push(idOf(resource));
+  const id = idOf(resource);
+  const last = resource.previousIds.at(-1);
+  if (last !== undefined && last.namespace === id.namespace && last.name === id.name && isSameKind(last, id))
+    return;
+  if (resource.previousIds.length >= maxPreviousIds)
+    throw buildError(`${formatId(id)}: renamed more than ${maxPreviousIds} times`);
+  resource.previousIds.push(id);
+}
+
+function isSameKind(a: GroupVersionKind, b: GroupVersionKind): boolean {
+  return a.kind === b.kind && a.group === b.group && a.version === b.version;
 }
 
 /** '' and `default` are one namespace; what has none at all is alike. */
@@ -158,12 +171,19 @@ export function formatId(id: ResourceId): string {
 export class ResourceList {
   #resources: Resource[] = [];
   readonly #keys = new Set<string>();
+  /** Of the whole build. */
+  readonly budget: Budget;
+
+  constructor(budget: Budget) {
+    this.budget = budget;
+  }
 
   get all(): readonly Resource[] {
     return this.#resources;
   }
 
   add(resources: readonly Resource[]): void {
+    this.budget.spendLooks(resources.length, 'resources');
     for (const resource of resources) {
       const id = idOf(resource);
       const key = keyOf(id);
@@ -176,6 +196,7 @@ export class ResourceList {
   }
 
   remove(resource: Resource): void {
+    this.budget.spendLooks(this.#resources.length, 'patches');
     this.#resources = this.#resources.filter((other) => other !== resource);
     this.#keys.delete(keyOf(idOf(resource)));
   }
@@ -187,6 +208,7 @@ export class ResourceList {
 
   /** After names, namespaces or kinds changed. */
   refresh(cause: string): void {
+    this.budget.spendLooks(this.#resources.length, cause);
     this.#keys.clear();
     for (const resource of this.#resources) {
       const id = idOf(resource);

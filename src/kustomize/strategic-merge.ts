@@ -1,12 +1,4 @@
-import {
-  isObject,
-  jsonClone,
- 
-  own,
-  setOwn,
-  type Json,
-  type JsonObject,
-} from '../machinery/json.ts';
+import { isObject, jsonClone, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
 import { buildError } from './build-error.ts';
 import { keyDefaults, type MergeShape } from './merge-keys.ts';
 
@@ -82,9 +74,11 @@ function mergeSets(target: Json[], patch: Json[]): Json[] {
   return [...patch.filter((item) => !present.has(JSON.stringify(item))), ...target];
 }
 
-/** What the patch names comes first, in its order; with two keys, only what it adds does. */
-function mergeLists(target: Json[], patch: Json[], { keys = [], items = {} }: MergeShape): Json[] {
+/** What the patch names comes first, in its order; where two keys are in use, only what it adds does. */
+function mergeLists(target: Json[], patch: Json[], shape: MergeShape): Json[] {
   if (patch.some((item) => isDirective(item, 'replace'))) return withoutDirectives(patch);
+  const { items = {} } = shape;
+  const keys = keysInUse([...target, ...patch], shape.keys ?? []);
   const named: Json[] = [];
   const rest: (Json | undefined)[] = [...target];
   const places = placesByKey(target, keys);
@@ -95,11 +89,25 @@ function mergeLists(target: Json[], patch: Json[], { keys = [], items = {} }: Me
       throw buildError(`a patch has an item without ${keys[0] ?? ''} in a list`);
     }
     const at = places.get(key) ?? -1;
-    const merged = mergeStrategically(at < 0 ? undefined : rest[at], item, items);
+    const merged = mergeItem(at < 0 ? undefined : rest[at], item, items);
     if (at >= 0) rest[at] = keys.length > 1 ? merged : undefined;
     if (merged !== undefined && (at < 0 || keys.length === 1)) named.push(merged);
   }
   return [...named, ...rest.filter((item) => item !== undefined)];
+}
+
+/** In a list with keys, kustomize leaves an item alone that a patch says to replace; it is replaced as a whole list. */
+function mergeItem(target: Json | undefined, item: JsonObject, shape: MergeShape): Json | undefined {
+  return target !== undefined && own(item, directive) === 'replace'
+    ? target
+    : mergeStrategically(target, item, shape);
+}
+
+/** The first key, and those that any item has. */
+function keysInUse(items: readonly Json[], keys: readonly string[]): readonly string[] {
+  return keys.filter(
+    (key, index) => index === 0 || items.some((item) => isObject(item) && own(item, key) !== undefined),
+  );
 }
 
 /** Of the first item with each key. */

@@ -1,4 +1,5 @@
 import { isObject, own, setOwn } from '../machinery/json.ts';
+import { sizeOf } from './budget.ts';
 import { buildError } from './build-error.ts';
 import { addToMap, changeField, type FieldSpec } from './field-spec.ts';
 import type { Label, Replicas } from './kustomization.ts';
@@ -18,14 +19,24 @@ const keepsItsName = new Set(['CustomResourceDefinition', 'APIService', 'Namespa
 
 /** Puts a text before or behind every name, except of kinds whose name means something else. */
 export function affixNames(resources: ResourceList, prefix: string, suffix: string): void {
+  if (prefix === '' && suffix === '') return;
   for (const resource of resources.all) {
     if (keepsItsName.has(gvkOfResource(resource).kind)) continue;
-    rememberId(resource);
-    if (prefix !== '') resource.prefixes.push(prefix);
-    if (suffix !== '') resource.suffixes.push(suffix);
-    setOwn(metadataOf(resource.object), 'name', `${prefix}${nameOf(resource)}${suffix}`);
+    if (prefix !== '') {
+      resource.prefixes.push(prefix);
+      rename(resource, `${prefix}${nameOf(resource)}`);
+    }
+    if (suffix !== '') {
+      resource.suffixes.push(suffix);
+      rename(resource, `${nameOf(resource)}${suffix}`);
+    }
   }
   resources.refresh('namePrefix or nameSuffix');
+}
+
+function rename(resource: Resource, name: string): void {
+  rememberId(resource);
+  setOwn(metadataOf(resource.object), 'name', name);
 }
 
 const namespaceFields: readonly FieldSpec[] = [
@@ -83,19 +94,27 @@ export function addAnnotations(resources: ResourceList, annotations: Readonly<Re
   addAt(resources, [ownField('annotations'), ...templateFields('annotations')], annotations);
 }
 
+/** Adds entries at the fields of all objects. */
 export function addAt(
   resources: ResourceList,
   specs: readonly FieldSpec[],
   entries: Readonly<Record<string, string>>,
 ): void {
   if (Object.keys(entries).length === 0) return;
-  for (const resource of resources.all) for (const spec of specs) addToMap(resource, spec, entries);
+  const { all, budget } = resources;
+  const size = sizeOf({ ...entries });
+  for (const resource of all) {
+    budget.spendWalks(sizeOf(resource.object), 1 + specs.length / 10, 'labels and annotations');
+    budget.spendCopies(size, 1, 'labels and annotations');
+    for (const spec of specs) addToMap(resource, spec, entries);
+  }
 }
 
 const scalable = ['Deployment', 'ReplicationController', 'ReplicaSet', 'StatefulSet'];
 
 /** @throws where nothing that can be scaled has, or had, the name */
 export function setReplicas(resources: ResourceList, { name, count }: Replicas, where: string): void {
+  resources.budget.spendLooks(resources.all.length, where);
   const targets = resources.all.filter(
     (resource) =>
       scalable.includes(gvkOfResource(resource).kind) && allIdsOf(resource).some((id) => id.name === name),

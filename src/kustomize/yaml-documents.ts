@@ -4,31 +4,39 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   Parser,
+  type CST,
   type Document,
   type Node,
   type YAMLMap,
 } from 'yaml';
 import { isObject, jsonClone, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
+import { Budget, sizeOf } from './budget.ts';
 import { buildError } from './build-error.ts';
 import { plainScalar } from './plain-scalar.ts';
 
-/** Values in one file, counted after aliases are expanded: what a few lines of aliases can grow to is bounded. */
-const maxValues = 1_000_000;
+/** In one document: while it is read, each takes about 500 bytes. The largest definitions in use have 100 000. */
+const maxTokens = 500_000;
 const maxDepth = 500;
 
 /**
  * All documents of a text, empty ones left out.
  * @param where the file, for messages
- * @throws for what is no YAML, for keys that stand twice, for aliases that grow without bound
+ * @param budget of the build that it is part of: pays for what aliases expand to, too
+ * @throws for what is no YAML, for keys that stand twice, for what is too much
  */
-export function parseYamlDocuments(text: string, where: string): Json[] {
+export function parseYamlDocuments(text: string, where: string, budget = new Budget()): Json[] {
   try {
-    const counter = { left: maxValues };
-    return [...compose(text, where)]
-      .map((document, index) => new Reader(documentOf(where, index), counter).read(document.contents, 0))
-      .filter((value) => value !== null);
+    const values: Json[] = [];
+    let index = 0;
+    for (const document of compose(text, where, budget)) {
+      const value = new Reader(documentOf(where, index), budget).read(document.contents, 0);
+      if (value !== null) values.push(value);
+      index += 1;
+    }
+    return values;
   } catch (error) {
     if (error instanceof RangeError) throw buildError(`${where}: nested too deeply`, error);
     throw error;
@@ -40,13 +48,14 @@ function documentOf(where: string, index: number): string {
 }
 
 /** The first problem ends it: text that is no YAML at all has one in every character. */
-function* compose(text: string, where: string): Generator<Document.Parsed> {
+function* compose(text: string, where: string, budget: Budget): Generator<Document.Parsed> {
   const lines = new LineCounter();
   const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, logLevel: 'error' });
   let index = 0;
   const check = function* (documents: Iterable<Document.Parsed>): Generator<Document.Parsed> {
     for (const document of documents) {
       const [problem] = document.errors;
+      if (problem?.code === 'RESOURCE_EXHAUSTION') fail('nested too deeply', problem.pos[0]);
       if (problem !== undefined) fail(problem.message, problem.pos[0]);
       index += 1;
       yield document;
@@ -55,26 +64,38 @@ function* compose(text: string, where: string): Generator<Document.Parsed> {
   const fail = (message: string, offset: number): never => {
     throw buildError(`${documentOf(where, index)}: line ${lines.linePos(offset).line}: ${message}`);
   };
-  for (const token of new Parser(lines.addNewLine).parse(text)) {
-    if (token.type === 'error') fail(token.message, token.offset);
-    yield* check(composer.next(token));
+  const parser = new Parser(lines.addNewLine);
+  const take = function* (tokens: Iterable<CST.Token>): Generator<Document.Parsed> {
+    for (const token of tokens) {
+      if (token.type === 'document') lexemes = 0;
+      if (token.type === 'error') fail(token.message, token.offset);
+      yield* check(composer.next(token));
+    }
+  };
+  let lexemes = 0;
+  lines.addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    budget.spendToken(where);
+    lexemes += 1;
+    if (lexemes > maxTokens) throw buildError(`${documentOf(where, index)}: more than ${maxTokens} tokens`);
+    yield* take(parser.next(lexeme));
   }
+  yield* take(parser.end());
   yield* check(composer.end());
 }
 
 class Reader {
   readonly #where: string;
-  readonly #counter: { left: number };
+  readonly #budget: Budget;
   readonly #anchors = new Map<string, Json>();
 
-  constructor(where: string, counter: { left: number }) {
+  constructor(where: string, budget: Budget) {
     this.#where = where;
-    this.#counter = counter;
+    this.#budget = budget;
   }
 
   read(node: Node | null | undefined, depth: number): Json {
     if (depth > maxDepth) throw buildError(`${this.#where}: nested too deeply`);
-    this.#count(1);
     if (node == null) return null;
     if (isAlias(node)) return this.#expand(node.source);
     const value = this.#readValue(node, depth);
@@ -118,24 +139,16 @@ class Reader {
   #mergeInto(object: JsonObject, source: Json): void {
     if (!isObject(source)) throw buildError(`${this.#where}: << needs a map or a list of maps`);
     for (const [key, value] of Object.entries(source)) {
-      if (!Object.hasOwn(object, key)) setOwn(object, key, jsonClone(value));
+      if (Object.hasOwn(object, key)) continue;
+      this.#budget.spendCopies(sizeOf(value), 1, this.#where);
+      setOwn(object, key, jsonClone(value));
     }
   }
 
   #expand(anchor: string): Json {
     const value = this.#anchors.get(anchor);
     if (value === undefined) throw buildError(`${this.#where}: unknown anchor *${anchor}`);
-    this.#count(countValues(value));
+    this.#budget.spendCopies(sizeOf(value), 1, this.#where);
     return jsonClone(value);
   }
-
-  #count(values: number): void {
-    this.#counter.left -= values;
-    if (this.#counter.left < 0) throw buildError(`${this.#where}: more than ${maxValues} values`);
-  }
-}
-
-function countValues(value: Json): number {
-  if (typeof value !== 'object' || value === null) return 1;
-  return Object.values(value).reduce((sum: number, child: Json) => sum + countValues(child), 1);
 }

@@ -4,14 +4,14 @@ import { SourceError, checkoutError } from './source-error.ts';
 
 /** `spec.ref`: the first of commit, name, tag, semver and branch that is set decides. */
 export interface GitRef {
-  readonly branch?: string;
-  readonly tag?: string;
+  readonly branch?: string | undefined;
+  readonly tag?: string | undefined;
   /** Takes the highest tag in a range: `>=1.2.0 <2.0.0`, `~1.4`. */
-  readonly semver?: string;
+  readonly semver?: string | undefined;
   /** A whole reference: `refs/pull/4/head`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Together with `branch` it only changes how the revision is written. */
-  readonly commit?: string;
+  readonly commit?: string | undefined;
 }
 
 /** What a {@link GitRef} stands for at one time. */

@@ -11,11 +11,11 @@ export interface GitRepositorySpec {
   readonly url: string;
   readonly interval: string;
   /** Default `60s`. */
-  readonly timeout?: string;
-  readonly ref?: GitRef;
-  readonly ignore?: string;
-  readonly recurseSubmodules?: boolean;
-  readonly include?: readonly unknown[];
+  readonly timeout?: string | undefined;
+  readonly ref?: GitRef | undefined;
+  readonly ignore?: string | undefined;
+  readonly recurseSubmodules?: boolean | undefined;
+  readonly include?: readonly unknown[] | undefined;
   readonly verify?: unknown;
 }
 

@@ -19,7 +19,13 @@ export const rolloutFieldManager = 'viridian-agent';
 const rolloutFields = new Map<string, readonly (readonly string[])[]>([
   ['apps/Deployment', [['spec', 'replicas']]],
   ['apps/DaemonSet', [['spec', 'template', 'spec', 'nodeSelector']]],
-  ['/Service', [['spec', 'selector'], ['spec', 'ports']]],
+  [
+    '/Service',
+    [
+      ['spec', 'selector'],
+      ['spec', 'ports'],
+    ],
+  ],
 ]);
 
 function rolloutFieldsOf({ apiVersion, kind }: Unstructured): readonly (readonly string[])[] {

@@ -1,0 +1,108 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import { formatKey } from '../../kube/object-key.ts';
+import type { Client, ResourceClient, ResourceKind } from '../../kube/resource-client.ts';
+import { Store } from '../../kube/store.ts';
+import { computeStatus } from '../../machinery/conditions.ts';
+import { asJson, type Unstructured } from '../../machinery/object.ts';
+import type { ObjectRef } from './inventory.ts';
+import { applicationLabel } from './ownership.ts';
+
+export interface KindCachesOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Called with every object of ours that has changed or is gone. */
+  readonly onChange: (ref: ObjectRef) => void;
+}
+
+interface KindCache {
+  readonly client: ResourceClient;
+  readonly store: Store;
+}
+
+/** Watches of what carries our labels, one for each kind that has been applied. */
+export class KindCaches {
+  readonly #options: KindCachesOptions;
+  readonly #caches = new Map<string, KindCache>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+
+  constructor(options: KindCachesOptions) {
+    this.#options = options;
+  }
+
+  /** Ends all watches. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#running);
+  }
+
+  client(kind: ResourceKind): ResourceClient {
+    return this.#of(kind).client;
+  }
+
+  /** Resolves when all of a kind is known. */
+  synced(kind: ResourceKind, signal: AbortSignal): Promise<void> {
+    return this.#of(kind).store.synced(signal);
+  }
+
+  /** An object of ours as it was last seen; undefined also for one without our labels. */
+  get(kind: ResourceKind, ref: ObjectRef): Unstructured | undefined {
+    return this.#of(kind).store.get(keyOf(ref));
+  }
+
+  /** Resolves when there is no object of ours of that name any more. @throws DeadlineError, CancelledError */
+  async gone(kind: ResourceKind, ref: ObjectRef, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    await this.#of(kind).store.waitFor(keyOf(ref), (object) => object === undefined, { signal, timeoutMs });
+  }
+
+  /** Resolves when a CustomResourceDefinition of ours is served. @throws DeadlineError, CancelledError */
+  async established(
+    kind: ResourceKind,
+    ref: ObjectRef,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const now = (): number => this.#options.clock.now();
+    const isServed = (object: Unstructured | undefined): boolean =>
+      object !== undefined && computeStatus(asJson(object), now()).status === 'Current';
+    await this.#of(kind).store.waitFor(keyOf(ref), isServed, { signal, timeoutMs });
+  }
+
+  #of(kind: ResourceKind): KindCache {
+    const { group, version, resource } = kind;
+    const name = `${group}/${version}/${resource}`;
+    const known = this.#caches.get(name);
+    if (known !== undefined) return known;
+    const { client, clock, random, log, onChange } = this.#options;
+    const requests = client.resource(kind);
+    const store = new Store({
+      client: requests,
+      clock,
+      random: random.stream(name),
+      log,
+      selection: { labelSelector: applicationLabel },
+    });
+    store.subscribe(({ object: { metadata } }) => {
+      onChange({
+        group,
+        version,
+        kind: kind.kind,
+        namespace: metadata.namespace ?? '',
+        name: metadata.name ?? '',
+      });
+    });
+    const running: Promise<void> = store.run(this.#stop.signal).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+    const cache = { client: requests, store };
+    this.#caches.set(name, cache);
+    return cache;
+  }
+}
+
+function keyOf({ namespace, name }: ObjectRef): string {
+  return formatKey(namespace === '' ? { name } : { namespace, name });
+}

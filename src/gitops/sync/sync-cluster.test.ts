@@ -1,0 +1,304 @@
+import { expect, test } from 'vitest';
+import { VirtualClock } from '../../base/clock.ts';
+import { type Fetch, FetchError } from '../../base/fetch.ts';
+import { silentLog } from '../../base/log.ts';
+import { seededRandom } from '../../base/random.ts';
+import { createClient, type RestClient } from '../../kube/rest-client.ts';
+import type { ResourceKind } from '../../kube/resource-client.ts';
+import type { Unstructured } from '../../machinery/object.ts';
+import { type Cluster, inProcessServer, startCluster } from '../../sandbox/apiserver/cluster.ts';
+import type { InventoryEntry } from './inventory.ts';
+import type { SyncOwner } from './ownership.ts';
+import { SyncCluster } from './sync-cluster.ts';
+import type { SyncOutcome, SyncRequest } from './sync.ts';
+
+const owner: SyncOwner = {
+  name: 'demo-0-attachedcluster-m1',
+  namespace: 'default',
+  application: 'demo',
+  policy: 'demo-0',
+};
+const kind = (group: string, resource: string, name: string, namespaced = true): ResourceKind => ({
+  group,
+  version: 'v1',
+  resource,
+  kind: name,
+  namespaced,
+});
+const deployments = kind('apps', 'deployments', 'Deployment');
+const configMaps = kind('', 'configmaps', 'ConfigMap');
+const services = kind('', 'services', 'Service');
+const namespaces = kind('', 'namespaces', 'Namespace', false);
+
+const object = (apiVersion: string, of: string, name: string, rest: object = {}): Unstructured =>
+  ({ apiVersion, kind: of, metadata: { name, namespace: 'web' }, ...rest }) as Unstructured;
+const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'web' } } as Unstructured;
+const config = (name: string, value = '1'): Unstructured =>
+  object('v1', 'ConfigMap', name, { data: { value } });
+const workload = (replicas: number, image = 'app:1'): Unstructured =>
+  object('apps/v1', 'Deployment', 'app', {
+    spec: {
+      replicas,
+      selector: { matchLabels: { app: 'app' } },
+      template: {
+        metadata: { labels: { app: 'app' } },
+        spec: { containers: [{ name: 'app', image }] },
+      },
+    },
+  });
+const service = object('v1', 'Service', 'app', {
+  spec: { selector: { app: 'app' }, ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 8080 }] },
+});
+const all = [service, workload(2), namespace, config('a')];
+
+class World {
+  readonly clock = new VirtualClock();
+  readonly requests: string[] = [];
+  readonly user: RestClient;
+  inventory: readonly InventoryEntry[] = [];
+  /** Requests after which the process of the sync dies. */
+  budget = Infinity;
+  readonly #server: Cluster;
+  #stop = new AbortController();
+  #sync: SyncCluster | undefined;
+  #running: Promise<void>[] = [];
+
+  private constructor(clock: VirtualClock, server: Cluster) {
+    this.clock = clock;
+    this.#server = server;
+    this.user = createClient({ fetch: server.fetch, server: inProcessServer, clock, userAgent: 'kubectl' });
+  }
+
+  static run(story: (world: World) => Promise<void>): Promise<void> {
+    const clock = new VirtualClock();
+    const work = async (): Promise<void> => {
+      const server = await startCluster({ clock, random: seededRandom('sync'), log: silentLog });
+      const world = new World(clock, server);
+      try {
+        world.restart();
+        await story(world);
+      } finally {
+        world.#stop.abort();
+        await Promise.all(world.#running);
+        await server.close();
+      }
+    };
+    return clock.run(work());
+  }
+
+  get sync(): SyncCluster {
+    if (this.#sync === undefined) throw new Error('not running');
+    return this.#sync;
+  }
+
+  /** A new process: it knows the inventory, and nothing else. */
+  restart(): void {
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    const { clock } = this;
+    const { signal } = this.#stop;
+    const fetch: Fetch = (url, init = {}) => {
+      const { method = 'GET' } = init;
+      const dead = new FetchError('Unreachable', 'killed');
+      if (signal.aborted || this.budget <= 0) return Promise.reject(dead);
+      if (!url.includes('watch=')) this.requests.push(`${method} ${new URL(url).pathname}`);
+      if (method !== 'GET') this.budget -= 1;
+      return this.#server.fetch(url, init);
+    };
+    const client = createClient({ fetch, server: inProcessServer, clock, userAgent: 'sync' });
+    this.#sync = new SyncCluster({ client, clock, random: seededRandom('sync'), log: silentLog });
+    this.#running.push(this.#sync.run(signal));
+  }
+
+  apply(objects: readonly Unstructured[], more: Partial<SyncRequest> = {}): Promise<SyncOutcome> {
+    return this.sync.apply(
+      {
+        owner,
+        revision: 'main@sha1:1',
+        objects,
+        prune: true,
+        force: false,
+        timeoutMs: 60_000,
+        inventory: this.inventory,
+        remember: async (inventory) => void (this.inventory = inventory),
+        ...more,
+      },
+      this.#stop.signal,
+    );
+  }
+
+  remove(): Promise<SyncOutcome> {
+    const options = { prune: true, timeoutMs: 60_000 };
+    return this.sync.remove(owner, this.inventory, options, this.#stop.signal);
+  }
+
+  async names(of: ResourceKind): Promise<readonly string[]> {
+    const { items } = await this.user.resource(of).listAll({ labelSelector: 'viridian.dev/application' });
+    return items.map(({ metadata }) => metadata.name ?? '');
+  }
+
+  get(of: ResourceKind, name: string): Promise<Unstructured> {
+    return this.user.resource(of).get({ namespace: 'web', name });
+  }
+}
+
+const told = ({ changes }: SyncOutcome): readonly string[] =>
+  changes.map(({ ref, action }) => `${ref.kind}/${ref.name} ${action}`);
+
+test('objects are applied in order, and what is the same makes no request', () =>
+  World.run(async (world) => {
+    const first = await world.apply(all);
+    expect(first.failure).toBeUndefined();
+    expect(told(first)).toEqual([
+      'Namespace/web created',
+      'ConfigMap/a created',
+      'Service/app created',
+      'Deployment/app created',
+    ]);
+    expect(first.inventory.map(({ id }) => id)).toEqual([
+      '_web__Namespace',
+      'web_a__ConfigMap',
+      'web_app__Service',
+      'web_app_apps_Deployment',
+    ]);
+    expect(world.inventory).toEqual(first.inventory);
+    await world.clock.sleep(1000);
+    world.requests.length = 0;
+    const second = await world.apply(all);
+    expect(told(second)).toEqual(told(first).map((change) => change.replace('created', 'unchanged')));
+    expect(world.requests).toEqual([]);
+  }));
+
+test('what git no longer has is deleted, unless somebody wants it kept or has it now', () =>
+  World.run(async (world) => {
+    await world.apply([...all, config('b'), config('c'), config('d')]);
+    const patch = (name: string, labels: object): Promise<unknown> =>
+      world.user.resource(configMaps).patch({ namespace: 'web', name }, 'merge', { metadata: { labels } });
+    await patch('c', { 'kustomize.toolkit.fluxcd.io/prune': 'disabled' });
+    await patch('d', { 'kustomize.toolkit.fluxcd.io/name': 'another' });
+    const outcome = await world.apply(all);
+    expect(told(outcome)).toContain('ConfigMap/b deleted');
+    expect(await world.names(configMaps)).toEqual(['a', 'c', 'd']);
+    expect(world.inventory.map(({ id }) => id)).toEqual(outcome.inventory.map(({ id }) => id));
+    expect(outcome.inventory).toHaveLength(4);
+  }));
+
+test('a build that has become empty removes nothing', () =>
+  World.run(async (world) => {
+    await world.apply(all);
+    const { failure, inventory } = await world.apply([]);
+    expect(failure).toMatchObject({ reason: 'ReconciliationFailed', isStalled: true });
+    expect(failure?.message).toContain('nothing is removed');
+    expect(inventory).toHaveLength(4);
+    expect(await world.names(deployments)).toEqual(['app']);
+  }));
+
+test('what a rollout has claimed is left to it; replicas of git are handed on', () =>
+  World.run(async (world) => {
+    await world.apply(all);
+    const claim = (object_: object): Promise<Unstructured> =>
+      world.user
+        .resource((object_ as Unstructured).kind === 'Service' ? services : deployments)
+        .apply(object_ as Unstructured, { fieldManager: 'viridian-agent', force: true });
+    await claim(object('apps/v1', 'Deployment', 'app', { spec: { replicas: 0 } }));
+    await claim(object('v1', 'Service', 'app', { spec: { selector: { app: 'app-primary' } } }));
+    const before = (await world.get(deployments, 'app')).metadata.generation;
+    const drifts: string[] = [];
+    world.sync.onDrift(owner, () => drifts.push('drift'));
+    const outcome = await world.apply([service, workload(5), namespace, config('a')]);
+    expect(outcome.failure).toBeUndefined();
+    const deployment = await world.get(deployments, 'app');
+    expect(deployment).toMatchObject({
+      metadata: { annotations: { 'viridian.dev/replicas': '5' }, generation: before },
+      spec: { replicas: 0 },
+    });
+    expect(await world.get(services, 'app')).toMatchObject({ spec: { selector: { app: 'app-primary' } } });
+    await world.clock.sleep(1000);
+    world.requests.length = 0;
+    await world.apply([service, workload(5), namespace, config('a')]);
+    expect(world.requests).toEqual([]);
+    expect(drifts).toEqual([]);
+  }));
+
+test('drift is told, and repaired by the next apply', () =>
+  World.run(async (world) => {
+    await world.apply(all);
+    await world.clock.sleep(1000);
+    let drifts = 0;
+    world.sync.onDrift(owner, () => (drifts += 1));
+    const key = { namespace: 'web', name: 'a' };
+    await world.user.resource(configMaps).patch(key, 'merge', { data: { value: 'by hand' } });
+    await world.clock.sleep(1000);
+    expect(drifts).toBe(1);
+    expect(told(await world.apply(all))).toContain('ConfigMap/a configured');
+    expect(await world.get(configMaps, 'a')).toMatchObject({ data: { value: '1' } });
+    await world.user.resource(configMaps).delete(key);
+    await world.clock.sleep(1000);
+    expect(drifts).toBe(2);
+    await world.user.resource(configMaps).create(config('theirs'));
+    await world.clock.sleep(1000);
+    expect(drifts).toBe(2);
+  }));
+
+test('what the server refuses is named, stops its stage before anything is written, and never shows a secret', () =>
+  World.run(async (world) => {
+    const bad = object('v1', 'Service', 'bad', { spec: { ports: [{ port: 99_999 }] } });
+    const secret = object('v1', 'Secret', 'bad', { data: { password: 'hunter2 is not base64' } });
+    const { failure, inventory } = await world.apply([namespace, config('a'), bad, secret]);
+    expect(failure?.reason).toBe('ReconciliationFailed');
+    expect(failure?.message).toContain('Service/web/bad dry-run failed (Invalid): ');
+    expect(failure?.message).toContain('Secret/web/bad dry-run failed');
+    expect(failure?.message).not.toContain('hunter2');
+    expect(await world.names(configMaps)).toEqual([]);
+    expect(inventory).toHaveLength(4);
+  }));
+
+test('kinds may be defined by the same sync', () =>
+  World.run(async (world) => {
+    const definition = {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'toys.example.com' },
+      spec: {
+        group: 'example.com',
+        names: { plural: 'toys', singular: 'toy', kind: 'Toy', listKind: 'ToyList' },
+        scope: 'Cluster',
+        versions: [
+          { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } },
+        ],
+      },
+    } as Unstructured;
+    const outcome = await world.apply([object('example.com/v1', 'Toy', 'ball'), definition]);
+    expect(outcome.failure).toBeUndefined();
+    expect(outcome.inventory.map(({ id }) => id)).toEqual([
+      '_toys.example.com_apiextensions.k8s.io_CustomResourceDefinition',
+      '_ball_example.com_Toy',
+    ]);
+  }));
+
+test('all of it goes when it is removed', () =>
+  World.run(async (world) => {
+    await world.apply(all);
+    const outcome = await world.remove();
+    expect(outcome.failure).toBeUndefined();
+    expect(outcome.inventory).toEqual([]);
+    expect(await world.names(namespaces)).toEqual([]);
+    expect(await world.names(deployments)).toEqual([]);
+  }));
+
+test('killed after any write, the next process ends the same and leaves nothing behind', async () => {
+  for (let budget = 0; budget < 14; budget += 1) {
+    await World.run(async (world) => {
+      await world.apply([...all, config('old')]);
+      world.budget = budget;
+      await world.apply([...all, config('new')]);
+      world.budget = Infinity;
+      world.restart();
+      const outcome = await world.apply([...all, config('newest')]);
+      expect(outcome.failure).toBeUndefined();
+      expect(await world.names(configMaps)).toEqual(['a', 'newest']);
+      expect(outcome.inventory).toHaveLength(5);
+      expect(world.inventory).toHaveLength(5);
+    });
+  }
+});
