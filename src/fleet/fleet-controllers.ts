@@ -31,13 +31,21 @@ export interface FleetControllersOptions {
   readonly abandonAfterMs?: number | undefined;
 }
 
+export interface Runnable {
+  run(signal: AbortSignal): Promise<void>;
+}
+
 /** What else works on fleets shares these. */
 export interface FleetControllers {
   readonly caches: HostCaches;
   readonly members: MemberConnections;
   readonly events: EventRecorder;
-  /** Works until `signal` aborts; resolves when all has ended and all connections are closed. Runs once. */
-  run(signal: AbortSignal): Promise<void>;
+  /**
+   * Works until `signal` aborts; resolves when all has ended and all connections are closed. Runs once.
+   *
+   * @param others work with the same caches and connections, which are there for as long as any of them works
+   */
+  run(signal: AbortSignal, ...others: readonly Runnable[]): Promise<void>;
 }
 
 /** The controllers of AttachedClusters, Fleets and their plugins. One process of a host may run them: the leader. */
@@ -61,9 +69,9 @@ export function fleetControllers(options: FleetControllersOptions): FleetControl
     caches,
     members,
     events,
-    run: async (signal) => {
+    run: async (signal, ...others) => {
       try {
-        await Promise.all(controllers.map((controller) => controller.run(signal)));
+        await Promise.all([...controllers, ...others].map((controller) => controller.run(signal)));
       } finally {
         await members.close();
         await events.stop();

@@ -57,7 +57,7 @@ async function liveAndDie(killAt: number, when: 'before' | 'after'): Promise<num
 }
 
 /** Every so many requests, in a test of a few seconds; VIRIDIAN_EVERY=1 kills at each of them. */
-const every = Number(process.env['VIRIDIAN_EVERY'] ?? 12);
+const every = Number(process.env['VIRIDIAN_EVERY'] ?? 20);
 
 test.each(['before', 'after'] as const)(
   'a manager that is killed %s a request, any, is followed by one that comes to the same end',

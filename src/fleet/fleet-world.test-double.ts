@@ -18,7 +18,12 @@ import { getCondition } from '../machinery/conditions.ts';
 import type { Unstructured } from '../machinery/object.ts';
 import { type Cluster, inProcessServer, startCluster } from '../sandbox/apiserver/cluster.ts';
 import { ApiDoor } from '../sandbox/faults.ts';
-import { fleetControllers, type FleetControllersOptions } from './fleet-controllers.ts';
+import {
+  type FleetControllers,
+  fleetControllers,
+  type FleetControllersOptions,
+  type Runnable,
+} from './fleet-controllers.ts';
 import {
   attachedClusterKind,
   clusterRoleBindingKind,
@@ -64,7 +69,7 @@ class Life {
 export class FleetWorld {
   readonly clock = new VirtualClock();
   readonly clusters = new Map<string, Cluster>();
-  readonly doors = new Map<string, ApiDoor>();
+  readonly #doors = new Map<string, ApiDoor>();
   /** Requests that the controllers make, without the watches. */
   requests: string[] = [];
   closed = 0;
@@ -81,7 +86,7 @@ export class FleetWorld {
       const seams = { clock: this.clock, random: seededRandom(name), log: silentLog };
       const cluster = await this.run(startCluster(seams));
       this.clusters.set(name, cluster);
-      this.doors.set(name, new ApiDoor(name, cluster, undefined));
+      this.#doors.set(name, new ApiDoor(name, cluster, undefined));
     }
     const definitions = Object.values(fleetDefinitions);
     const { signal } = new AbortController();
@@ -95,7 +100,16 @@ export class FleetWorld {
   }
 
   member(name: string): RestClient {
-    return this.clusters.get(name)!.client();
+    const cluster = this.clusters.get(name);
+    if (cluster === undefined) throw new RangeError(`no such cluster: ${name}`);
+    return cluster.client();
+  }
+
+  /** The controllers' way to a cluster. */
+  door(name: string): ApiDoor {
+    const door = this.#doors.get(name);
+    if (door === undefined) throw new RangeError(`no such cluster: ${name}`);
+    return door;
   }
 
   run<T>(work: Promise<T>): Promise<T> {
@@ -108,7 +122,7 @@ export class FleetWorld {
   }
 
   #client(name: string, credentials: Credentials): RestClient {
-    const door = this.doors.get(name)!.for('manager');
+    const door = this.door(name).for('manager');
     const life = this.#life;
     const fetch: Fetch = async (url, init) => {
       if (url.includes('watch=')) return door.fetch(url, init);
@@ -131,11 +145,17 @@ export class FleetWorld {
     });
   }
 
+  /** What works beside the controllers of fleets. */
+  protected others(_fleet: FleetControllers, _client: RestClient): readonly Runnable[] {
+    return [];
+  }
+
   start(options: Partial<FleetControllersOptions> = {}) {
     this.#stop = new AbortController();
     this.#life = new Life();
+    const client = this.#client('host', { authorize: async () => ({}) });
     const controllers = fleetControllers({
-      client: this.#client('host', { authorize: async () => ({}) }),
+      client,
       clock: this.clock,
       random: seededRandom('controllers'),
       log: silentLog,
@@ -148,7 +168,7 @@ export class FleetWorld {
       }),
       ...options,
     });
-    this.#running = controllers.run(this.#stop.signal);
+    this.#running = controllers.run(this.#stop.signal, ...this.others(controllers, client));
     return controllers;
   }
 

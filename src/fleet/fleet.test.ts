@@ -35,12 +35,12 @@ describe('an AttachedCluster', () => {
       'the API server of the cluster answers',
     ]);
 
-    world.doors.get('kurator-member1')!.shut('connection refused');
+    world.door('kurator-member1').shut('connection refused');
     await world.settle();
     expect((await world.attached('kurator-member1')).slice(0, 2)).toEqual([false, 'Unreachable']);
     expect((await world.attached('kurator-member2'))[0]).toBe(true);
 
-    world.doors.get('kurator-member1')!.open();
+    world.door('kurator-member1').open();
     await world.settle(40_000);
     expect((await world.attached('kurator-member1'))[0]).toBe(true);
     const reasons = await world.events('kurator-member1');
@@ -53,7 +53,7 @@ describe('an AttachedCluster', () => {
     await world.settle();
     const before = await world.run(world.host.resource(attachedClusterKind).listAll());
 
-    world.doors.get('kurator-member1')!.cut('reset by peer');
+    world.door('kurator-member1').cut('reset by peer');
     await world.settle(10_000);
 
     const after = await world.run(world.host.resource(attachedClusterKind).listAll());
@@ -262,7 +262,7 @@ describe('a Fleet', () => {
 
   test('leaves the plugin on a member that does not answer, and goes on with the others', async () => {
     await world.prepare();
-    world.doors.get('kurator-member1')!.shut('no route to host');
+    world.door('kurator-member1').shut('no route to host');
     await world.settle();
 
     const { status } = await world.fleet();
@@ -278,7 +278,7 @@ describe('a Fleet', () => {
     await world.settle();
     expect(await world.installed('kurator-member2')).toHaveLength(4);
 
-    world.doors.get('kurator-member1')!.open();
+    world.door('kurator-member1').open();
     await world.settle(60_000);
     expect(await world.installed('kurator-member1')).toHaveLength(4);
     expect((await world.fleet()).status?.phase).toBe('Ready');
@@ -340,7 +340,7 @@ describe('a Fleet', () => {
     ],
   ])('waits for a member that does not answer, says so, and gives up %s', async (_, giveUp) => {
     await world.prepare();
-    world.doors.get('kurator-member1')!.shut('no route to host');
+    world.door('kurator-member1').shut('no route to host');
     await deleteFleet();
     await world.settle(30_000);
 
@@ -410,6 +410,28 @@ describe('a Fleet', () => {
       world.host.resource<Fleet>(fleetKind).get({ namespace: 'default', name: 'second' }),
     );
     expect(status?.phase).toBe('Ready');
+  });
+
+  test('takes one cluster that is attached twice for two, which do not fight', async () => {
+    const [first, alias] = names;
+    await world.secret(first);
+    const cluster = { server: `https://${first}:6443` };
+    await world.secret(alias, { clusters: [{ name: alias, cluster }] });
+    await world.apply('attachedclusters.yaml');
+    await world.apply('fleet.yaml');
+    world.start();
+    await world.settle();
+    await world.runPods(first);
+    const both = [...whole(first), ...whole(alias)].toSorted();
+    expect(await world.installed(first)).toEqual(both);
+    world.requests.length = 0;
+    await world.settle(60_000);
+    expect(world.requests).toEqual([]);
+
+    const clusters = [{ kind: 'AttachedCluster', name: first }];
+    await world.patch(fleetKind, 'quickstart', { spec: { clusters } });
+    await world.settle();
+    expect(await world.installed(first)).toEqual(whole(first));
   });
 
   test('says which plugins, providers and clusters it does nothing with', async () => {

@@ -1,3 +1,4 @@
+import type { Application } from '../api/application.ts';
 import type { AttachedCluster } from '../api/attached-cluster.ts';
 import type { Fleet } from '../api/fleet.ts';
 import type { Clock } from '../base/clock.ts';
@@ -8,7 +9,7 @@ import { withoutManagedFields } from '../kube/projections.ts';
 import type { Client, ResourceKind } from '../kube/resource-client.ts';
 import { Store } from '../kube/store.ts';
 import type { KubeObject } from '../machinery/object.ts';
-import { attachedClusterKind, fleetKind, secretKind } from './kinds.ts';
+import { applicationKind, attachedClusterKind, fleetKind, secretKind } from './kinds.ts';
 
 /** Owns what the manager writes on the host. */
 export const managerFieldManager = 'viridian-manager';
@@ -24,6 +25,7 @@ export interface HostCachesOptions {
 
 /** What the controllers of the host read; each cache runs as long as somebody runs its store. */
 export interface HostCaches {
+  readonly applications: CachedResource<Application>;
   readonly attachedClusters: CachedResource<AttachedCluster>;
   readonly fleets: CachedResource<Fleet>;
   /** Without their data, which stays on the server until it is needed. */
@@ -38,6 +40,7 @@ export function hostCaches({ client, ...options }: HostCachesOptions): HostCache
     return new CachedResource({ store, client: requests, fieldManager: managerFieldManager });
   };
   return {
+    applications: cached<Application>(applicationKind),
     attachedClusters: cached<AttachedCluster>(attachedClusterKind),
     fleets: cached<Fleet>(fleetKind),
     secrets: new Store<KubeObject>({

@@ -26,3 +26,6 @@ export const deploymentKind = kind('apps', 'v1', 'deployments', 'Deployment');
 const rbac = 'rbac.authorization.k8s.io';
 export const clusterRoleKind = kind(rbac, 'v1', 'clusterroles', 'ClusterRole', false);
 export const clusterRoleBindingKind = kind(rbac, 'v1', 'clusterrolebindings', 'ClusterRoleBinding', false);
+export const daemonSetKind = kind('apps', 'v1', 'daemonsets', 'DaemonSet');
+export const canaryKind = kind('flagger.app', 'v1beta1', 'canaries', 'Canary');
+export const metricTemplateKind = kind('flagger.app', 'v1beta1', 'metrictemplates', 'MetricTemplate');

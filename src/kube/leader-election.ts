@@ -135,6 +135,8 @@ export class LeaderElection {
   /** The Lease as last read (undefined: it was gone), and the monotonic time at which it was first seen so. */
   #observed: { readonly lease: Lease | undefined; readonly at: number } | undefined;
   #hasSeenLease = false;
+  /** Why the last try failed. */
+  #trouble: string | undefined;
 
   /** @throws InvalidInputError for settings under which two could lead at once */
   constructor(options: LeaderElectionOptions) {
@@ -174,11 +176,20 @@ export class LeaderElection {
         const lease = await this.#read(signal);
         if (!this.#isHeldByOther(lease)) return await this.#write(lease, signal);
       } catch (error) {
-        if (!signal.aborted) this.#log.debug('could not acquire the lease', { reason: errorMessage(error) });
+        if (!signal.aborted) this.#reportTrouble(error);
       }
       await this.#pause(startedAt, signal);
     }
     return undefined;
+  }
+
+  /** Each trouble once: a candidate that lacks rights, say, would wait for ever without a word. */
+  #reportTrouble(error: unknown): void {
+    const reason = errorMessage(error);
+    const isNew = !isConflict(error) && reason !== this.#trouble;
+    if (isNew) this.#log.warn('cannot acquire the lease; trying again', { reason });
+    else this.#log.debug('could not acquire the lease', { reason });
+    this.#trouble = reason;
   }
 
   /** Whether the holder could still lead, so far as we can know. */

@@ -146,7 +146,10 @@ async function run<Options extends RoleOptions>(
     ensureCustomResourceDefinitions({ client, clock, random, log, definitions, signal }),
   );
   if (signal.aborted) return;
-  if (!options.enableLeaderElection) return lead(client, signal);
+  if (!options.enableLeaderElection) {
+    await lead(client, signal);
+    return;
+  }
   // A candidate is ready: it can take over.
   running.ready();
   const election = new LeaderElection({

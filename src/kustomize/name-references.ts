@@ -23,6 +23,12 @@ interface Index {
   readonly budget: Budget;
 }
 
+/** The references of one object. */
+interface Search extends Index {
+  readonly referrer: Resource;
+  readonly isReachable: (namespace: string) => boolean;
+}
+
 /**
  * Lets every known reference follow its object: once, after all names are final.
  * @throws where a name could mean several objects
@@ -32,9 +38,10 @@ export function fixNameReferences(resources: readonly Resource[], budget: Budget
   const byKind = fieldsByKind();
   for (const referrer of resources) {
     budget.spendWalks(sizeOf(referrer.object), 2, 'name references');
-    for (const { target, field } of byKind.get(gvkOfResource(referrer).kind) ?? []) {
-      fixField(referrer, target, field, index);
-    }
+    const fields = byKind.get(gvkOfResource(referrer).kind);
+    if (fields === undefined) continue;
+    const search = { ...index, referrer, isReachable: reachableFrom(referrer) };
+    for (const { target, field } of fields) fixField(target, field, search);
   }
 }
 
@@ -47,9 +54,8 @@ function indexOf(resources: readonly Resource[], budget: Budget): Index {
       if (list === undefined) renamed.set(name, [resource]);
       else list.push(resource);
     }
-    const now = effectiveNamespace(idOf(resource));
     const first = originalNamespace(resource);
-    namespaces.set(first, (namespaces.get(first) ?? new Set()).add(now));
+    namespaces.set(first, (namespaces.get(first) ?? new Set()).add(namespaceOf(resource)));
   }
   return { renamed, namespaces, budget };
 }
@@ -74,31 +80,27 @@ function fieldsByKind(): ReadonlyMap<string, readonly ReferenceField[]> {
   return byKind;
 }
 
-function fixField(referrer: Resource, target: PartialGvk, field: FieldSpec, index: Index): void {
+function fixField(target: PartialGvk, field: FieldSpec, search: Search): void {
   const fix = (value: Json): Json => {
     if (typeof value === 'string') {
-      const referral = select(value, referrer, target, candidates(value, target, index));
+      const referral = select(value, target, candidates(value, target, search), search);
       return referral === undefined ? value : nameOf(referral);
     }
     if (Array.isArray(value)) return value.map(fix);
-    if (isObject(value)) fixMap(value, referrer, target, index);
+    if (isObject(value)) fixMap(value, target, search);
     return value;
   };
-  changeField(referrer, field, () => null, fix);
+  changeField(search.referrer, field, () => null, fix);
 }
 
 /** A map that names an object and, perhaps, its namespace. */
-function fixMap(map: JsonObject, referrer: Resource, target: PartialGvk, index: Index): void {
+function fixMap(map: JsonObject, target: PartialGvk, search: Search): void {
   const name = own(map, 'name');
   if (typeof name !== 'string') return;
   const namespace = own(map, 'namespace');
-  const found = candidates(name, target, index);
-  const referral = select(
-    name,
-    referrer,
-    target,
-    typeof namespace === 'string' ? inNamespace(found, namespace, referrer, index) : found,
-  );
+  const named = candidates(name, target, search);
+  const found = typeof namespace === 'string' ? inNamespace(named, namespace, search) : named;
+  const referral = select(name, target, found, search);
   if (referral === undefined) return;
   setOwn(map, 'name', nameOf(referral));
   if (namespaceOf(referral) !== '') setOwn(map, 'namespace', namespaceOf(referral));
@@ -108,12 +110,12 @@ function fixMap(map: JsonObject, referrer: Resource, target: PartialGvk, index: 
 function inNamespace(
   found: readonly Resource[],
   namespace: string,
-  referrer: Resource,
-  index: Index,
+  { namespaces, budget, isReachable }: Search,
 ): readonly Resource[] {
-  const reachable = reachableNamespaces(referrer);
-  const now = [...(index.namespaces.get(namespace) ?? [])];
-  const wasThere = reachable === 'all' ? now.length > 0 : now.some((name) => reachable.has(name));
+  if (found.length === 0) return found;
+  const now = [...(namespaces.get(namespace) ?? [])];
+  budget.spendLooks(now.length, 'name references');
+  const wasThere = now.some(isReachable);
   return found.filter(
     (resource) => (wasThere ? originalNamespace(resource) : effectiveNamespace(idOf(resource))) === namespace,
   );
@@ -129,18 +131,14 @@ function candidates(name: string, target: PartialGvk, { renamed, budget }: Index
 
 function select(
   name: string,
-  referrer: Resource,
   target: PartialGvk,
   found: readonly Resource[],
+  { referrer, isReachable }: Search,
 ): Resource | undefined {
-  if (found.length === 0) return undefined;
-  const namespaces = reachableNamespaces(referrer);
   let left = found.filter(
     (resource) =>
       fitsRoleRef(referrer, resource) &&
-      (namespaces === 'all' ||
-        isClusterScoped(gvkOfResource(resource)) ||
-        namespaces.has(effectiveNamespace(idOf(resource)))),
+      (isClusterScoped(gvkOfResource(resource)) || isReachable(namespaceOf(resource))),
   );
   for (const shares of [mayShareAffixes, sharesAffixes]) {
     if (left.length > 1) left = left.filter((resource) => shares(referrer, resource));
@@ -152,11 +150,14 @@ function select(
   );
 }
 
-/** Where the objects may live that an object can mean. */
-function reachableNamespaces(referrer: Resource): 'all' | ReadonlySet<string> {
+/**
+ * Where the objects may live that an object can mean: in its own namespace, and in those of the subjects of a
+ * RoleBinding. The latter are compared as they are written: one without namespace is in none of them.
+ */
+function reachableFrom(referrer: Resource): (namespace: string) => boolean {
   const gvk = gvkOfResource(referrer);
-  if (isClusterScoped(gvk)) return 'all';
-  const namespaces = new Set([effectiveNamespace(idOf(referrer))]);
+  if (isClusterScoped(gvk)) return () => true;
+  const namespaces = new Set<string>();
   const subjects = gvk.kind === 'RoleBinding' ? own(referrer.object, 'subjects') : undefined;
   for (const subject of Array.isArray(subjects) ? subjects : []) {
     if (!isObject(subject) || own(subject, 'kind') !== 'ServiceAccount') continue;
@@ -165,7 +166,8 @@ function reachableNamespaces(referrer: Resource): 'all' | ReadonlySet<string> {
       throw buildError(`${formatId(idOf(referrer))}: the namespace of a subject is empty`);
     if (typeof namespace === 'string') namespaces.add(namespace);
   }
-  return namespaces;
+  const home = effectiveNamespace(idOf(referrer));
+  return (namespace) => (namespace === '' ? 'default' : namespace) === home || namespaces.has(namespace);
 }
 
 /** A roleRef names the kind beside the name. */

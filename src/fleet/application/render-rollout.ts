@@ -8,6 +8,8 @@ export interface RolloutPlace {
   readonly policyName: string;
   /** Identifies Application and policy on all objects. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Labels of policies that are gone, whose rollout this one takes over instead of being refused. */
+  readonly takesOver?: readonly Readonly<Record<string, string>>[] | undefined;
   /** The name of the cluster object. */
   readonly cluster: string;
   /** Of the test loader. */
@@ -35,8 +37,11 @@ export function namespaceOf(rollout: Rollout): string {
   return rollout.workload.namespace ?? 'default';
 }
 
-export function testLoaderName(rollout: Rollout): string {
-  return `${rollout.workload.name}-testloader`;
+/** What the name of a test loader has more than that of its workload. */
+export const testLoaderSuffix = '-testloader';
+
+function testLoaderName(rollout: Rollout): string {
+  return `${rollout.workload.name}${testLoaderSuffix}`;
 }
 
 /**

@@ -172,6 +172,24 @@ describe('the manager', () => {
     expect(await world.attach('default')).toBe('KubeconfigMissing');
   });
 
+  test('says why it cannot lead', async () => {
+    const { output } = world.start('a', ['-leader-election-namespace=nowhere']);
+    await world.clock.advance(30_000);
+    const said = output.filter((line) => line.includes('cannot acquire the lease'));
+    expect(said).toHaveLength(1);
+    expect(said[0]).toContain('namespaces \\"nowhere\\" not found');
+  });
+
+  test('works without a Lease where it is told to', async () => {
+    const running = world.start('a', ['-leader-elect=false']);
+    await world.clock.advance(3000);
+    expect(await world.attach('default')).toBe('KubeconfigMissing');
+    expect(await world.get('/readyz')).toBe('200 OK');
+    await expect(world.leader()).rejects.toThrow('not found');
+    running.stop();
+    expect(await world.clock.run(running.ended)).toBe(0);
+  });
+
   test('looks into one namespace where it is confined to one', async () => {
     world.start('a', ['-namespace=kube-public']);
     await world.clock.advance(3000);

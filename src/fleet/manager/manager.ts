@@ -1,7 +1,13 @@
 import type { Program } from '../../base/program.ts';
+import type { GitTransport } from '../../gitops/source/git-transport.ts';
+import { checkoutError } from '../../gitops/source/source-error.ts';
+import { SourcePool } from '../../gitops/source/source-pool.ts';
+import { SyncCluster } from '../../gitops/sync/sync-cluster.ts';
 import { fleetDefinitions } from '../../api/custom-resource-definitions.ts';
 import type { RestClient } from '../../kube/rest-client.ts';
 import { type ConnectApi, role, type RoleProcess } from '../../kube/role.ts';
+import { applicationControllers } from '../application/application-controllers.ts';
+import { MemberRollouts } from '../application/member-rollout.ts';
 import { fleetControllers } from '../fleet-controllers.ts';
 import { managerFieldManager } from '../host-caches.ts';
 import type { ConnectMember } from '../members.ts';
@@ -13,10 +19,16 @@ export interface ManagerEnvironment {
   readonly connect?: ConnectApi | undefined;
   /** How members are reached; default: over sockets. */
   readonly connectMember?: ConnectMember | undefined;
+  /** How repositories are reached; default: not at all. */
+  readonly git?: GitTransport | undefined;
 }
 
 /** Agents and test loaders of a version. */
 const imageOf = (version: string): string => `ghcr.io/viridian-rollout/viridian:${version}`;
+
+const refuse = (): Promise<never> =>
+  Promise.reject(checkoutError('this manager has no git; run one that has', 'stalled'));
+const noGit: GitTransport = { resolve: refuse, fetch: refuse };
 
 /** `viridian manager`: clusters, fleets and applications of one host. */
 export function manager(environment: ManagerEnvironment): Program {
@@ -34,24 +46,26 @@ export function manager(environment: ManagerEnvironment): Program {
 }
 
 async function lead(
-  { version, connectMember }: ManagerEnvironment,
+  { version, connectMember, git = noGit }: ManagerEnvironment,
   { context, options, log, metrics, ready }: RoleProcess<ManagerOptions>,
   client: RestClient,
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, random } = context.seams;
-  const fleet = fleetControllers({
-    client,
-    clock,
-    random,
-    log,
-    metrics,
-    namespace: options.namespace || undefined,
-    connectMember,
-    image: options.image || imageOf(version),
-    minInterval: options.minInterval,
-    abandonAfterMs: options.abandonAfterMs,
+  const { minInterval, abandonAfterMs } = options;
+  const image = options.image || imageOf(version);
+  const namespace = options.namespace || undefined;
+  const shared = { client, clock, random, log, metrics, image, abandonAfterMs };
+  await using sources = new SourcePool({ clock, random: random.stream('sources'), log, transport: git });
+  const fleet = fleetControllers({ ...shared, namespace, connectMember, minInterval });
+  const applications = applicationControllers({
+    ...shared,
+    ...fleet,
+    random: random.stream('applications'),
+    sources,
+    makeSync: (seams) => new SyncCluster(seams),
+    makeRollouts: (seams) => new MemberRollouts(seams),
   });
   ready();
-  await fleet.run(signal);
+  await fleet.run(signal, applications);
 }

@@ -167,9 +167,9 @@ export class PluginController {
     this.#objects.delete(key);
   }
 
-  async #remove({ fleet, objects, signal }: Work): Promise<PluginReport> {
+  async #remove({ fleet, cluster, objects, signal }: Work): Promise<PluginReport> {
     for (const object of objects.list()) {
-      if (belongsTo(object, fleet)) await objects.delete(object, signal);
+      if (belongsTo(object, fleet, cluster.metadata.name ?? '')) await objects.delete(object, signal);
     }
     return removed;
   }
@@ -186,11 +186,11 @@ export class PluginController {
     const { image, minInterval } = this.#options;
     const place = { fleet, cluster: cluster.metadata.name ?? '', image, minInterval };
     const wanted = pluginObjects(plugin, place);
-    const refusal = otherFleet(fleet, wanted, objects) ?? (await this.#foreignEngine(work, wanted));
+    const refusal = otherFleet(work, wanted) ?? (await this.#foreignEngine(work, wanted));
     if (refusal !== undefined) return refusal;
     await this.#ensureDefinitions(objects, signal);
     await this.#apply(plugin, wanted, objects, signal);
-    await prune(fleet, wanted, objects, signal);
+    await prune(work, wanted);
     return this.#progress(wanted, objects);
   }
 
@@ -293,27 +293,26 @@ function keyOf({ metadata: { namespace, name = '' } }: Unstructured): string {
 
 /** Another fleet, of another namespace or host, has its plugin there under the same names. */
 function otherFleet(
-  fleet: Fleet,
+  { fleet, cluster, objects }: Work,
   wanted: readonly Unstructured[],
-  objects: MemberObjects,
 ): PluginReport | undefined {
+  const { name = '' } = cluster.metadata;
   const taken = wanted
     .map((object) => objects.get(object))
-    .find((live) => live?.metadata.labels?.[pluginLabel] === pluginName && !belongsTo(live, fleet));
+    .find((live) => live?.metadata.labels?.[pluginLabel] === pluginName && !belongsTo(live, fleet, name));
   if (taken === undefined) return undefined;
   const message = `${taken.kind} ${keyOf(taken)} was put there by another fleet`;
   return { status: 'False', reason: 'OtherFleet', message };
 }
 
 async function prune(
-  fleet: Fleet,
+  { fleet, cluster, objects, signal }: Work,
   wanted: readonly Unstructured[],
-  objects: MemberObjects,
-  signal: AbortSignal,
 ): Promise<void> {
+  const { name = '' } = cluster.metadata;
   const kept = new Set(wanted.map((object) => `${object.kind} ${keyOf(object)}`));
   for (const object of objects.list()) {
-    if (belongsTo(object, fleet) && !kept.has(`${object.kind} ${keyOf(object)}`)) {
+    if (belongsTo(object, fleet, name) && !kept.has(`${object.kind} ${keyOf(object)}`)) {
       await objects.delete(object, signal);
     }
   }

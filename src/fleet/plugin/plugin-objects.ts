@@ -10,6 +10,8 @@ import { agentRules } from './agent-rules.ts';
 export const pluginLabel = 'fleet.kurator.dev/plugin';
 const fleetLabel = 'fleet.kurator.dev/name';
 const fleetNamespaceLabel = 'fleet.kurator.dev/namespace';
+/** Names may be longer than what a label holds. */
+const clusterAnnotation = 'fleet.kurator.dev/cluster';
 const componentLabel = 'fleet.kurator.dev/component';
 
 export const pluginName = 'flagger';
@@ -32,13 +34,18 @@ export function providerNamespace({ trafficRoutingProvider }: FlaggerPlugin): st
   return providerNamespaces[trafficRoutingProvider];
 }
 
-/** Whether an object of the plugin was put there for this fleet. */
-export function belongsTo(object: Unstructured, { metadata }: Fleet): boolean {
-  const labels = object.metadata.labels ?? {};
+/**
+ * Whether an object of the plugin was put there for this fleet.
+ *
+ * @param cluster the name that the fleet has for the cluster: it may be attached twice
+ */
+export function belongsTo({ metadata }: Unstructured, fleet: Fleet, cluster: string): boolean {
+  const { labels = {}, annotations = {} } = metadata;
   return (
     labels[pluginLabel] === pluginName &&
-    labels[fleetLabel] === metadata.name &&
-    labels[fleetNamespaceLabel] === (metadata.namespace ?? '')
+    labels[fleetLabel] === fleet.metadata.name &&
+    labels[fleetNamespaceLabel] === (fleet.metadata.namespace ?? '') &&
+    annotations[clusterAnnotation] === cluster
   );
 }
 
@@ -70,26 +77,27 @@ function agentObjects(plugin: FlaggerPlugin, place: PluginPlace): readonly Unstr
   const namespace = providerNamespace(plugin);
   const app = { 'app.kubernetes.io/name': agentName, 'app.kubernetes.io/instance': name };
   const labels = { ...labelsOf(place, pluginName), ...app };
+  const annotations = { [clusterAnnotation]: place.cluster };
   const rbac = 'rbac.authorization.k8s.io';
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace, labels } },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace, labels, annotations } },
     {
       apiVersion: `${rbac}/v1`,
       kind: 'ClusterRole',
-      metadata: { name, labels },
+      metadata: { name, labels, annotations },
       rules: agentRules,
     },
     {
       apiVersion: `${rbac}/v1`,
       kind: 'ClusterRoleBinding',
-      metadata: { name, labels },
+      metadata: { name, labels, annotations },
       roleRef: { apiGroup: rbac, kind: 'ClusterRole', name },
       subjects: [{ kind: 'ServiceAccount', name, namespace }],
     },
     {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
-      metadata: { name, namespace, labels },
+      metadata: { name, namespace, labels, annotations },
       spec: {
         selector: { matchLabels: app },
         template: {
@@ -138,11 +146,12 @@ function testLoader(plugin: FlaggerPlugin, place: PluginPlace): readonly Unstruc
   const name = publicTestLoaderService(namespace, place.cluster);
   const app = { app: 'loadtester', 'app.kubernetes.io/instance': name };
   const labels = { ...labelsOf(place, 'testloader'), ...app };
+  const annotations = { [clusterAnnotation]: place.cluster };
   return [
     {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
-      metadata: { name, namespace, labels },
+      metadata: { name, namespace, labels, annotations },
       spec: {
         selector: { matchLabels: app },
         template: {
@@ -177,7 +186,7 @@ function testLoader(plugin: FlaggerPlugin, place: PluginPlace): readonly Unstruc
     {
       apiVersion: 'v1',
       kind: 'Service',
-      metadata: { name, namespace, labels },
+      metadata: { name, namespace, labels, annotations },
       spec: {
         type: 'ClusterIP',
         selector: app,

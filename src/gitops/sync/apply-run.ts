@@ -188,7 +188,7 @@ export class ApplyRun {
 /** @param more for the end of the message */
 function throwAll(results: readonly PromiseSettledResult<unknown>[], more: string): void {
   const reasons: unknown[] = results.flatMap((result) =>
-    result.status === 'rejected' ? [result.reason] : [],
+    result.status === 'rejected' ? [result.reason as unknown] : [],
   );
   const [first] = reasons;
   if (first === undefined) return;

@@ -188,15 +188,16 @@ export class SyncCluster {
     for (const { applied, onDrift, onHealth } of this.#owners.values()) {
       const object = applied.get(id);
       if (object === undefined) continue;
-      for (const listener of [...onHealth]) listener();
-      if (this.#hasDrifted(object)) for (const listener of [...onDrift]) listener();
+      for (const listener of onHealth) listener();
+      if (this.#hasDrifted(object)) for (const listener of onDrift) listener();
     }
   }
 
   #hasDrifted({ ref, kind, desired, settled }: Applied): boolean {
     const live = this.#caches.get(kind, ref);
     if (live === undefined) return true;
-    if (desired === undefined || settled === live.metadata.generation) return false;
+    if (desired === undefined) return false;
+    if (settled !== undefined && settled === live.metadata.generation) return false;
     return needsApply(live, leaveToRollout(desired, live), fieldManager);
   }
 }

@@ -1,0 +1,243 @@
+import type { Application } from '../../api/application.ts';
+import type {
+  ApplicationPhase,
+  ApplicationStatus,
+  GitRepositoryStatus,
+} from '../../api/application-status.ts';
+import type { SourceState } from '../../gitops/source/git-source.ts';
+import { gitRepositoryStatus } from '../../gitops/source/git-repository-status.ts';
+import { formatRef } from '../../gitops/sync/inventory.ts';
+import {
+  type Condition,
+  type ConditionStatus,
+  removeCondition,
+  setCondition,
+} from '../../machinery/conditions.ts';
+import type { Placement, Readiness } from './placement.ts';
+import { inventoryItemOf, syncStatusOf } from './placement-status.ts';
+
+export const invalidSpec = 'InvalidSpec';
+
+/** Something that keeps an Application as a whole from being delivered. */
+export interface Trouble {
+  readonly reason: string;
+  readonly message: string;
+  /** Nothing changes until a person changes something. */
+  readonly isStalled: boolean;
+}
+
+export interface ApplicationView {
+  readonly application: Application;
+  readonly source: SourceState;
+  /** By policy, then in the order of the fleet; last those that are to be removed. */
+  readonly placements: readonly Placement[];
+  readonly trouble: Trouble | undefined;
+  /** The annotation that asked for the last poll. */
+  readonly handledAt: string | undefined;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+}
+
+/** One reason for the Ready condition of an Application not to be True. */
+type Problem = Readiness;
+
+/** The whole status of an Application. */
+export function applicationStatus(view: ApplicationView): ApplicationStatus {
+  const { application, placements, now } = view;
+  const { status: before = {} } = application;
+  const problems = problemsOf(view);
+  const wanted = placements.filter(({ task }) => task.kind !== 'remove');
+  const done = wanted.filter((placement) => placementProblems(placement).length === 0);
+  const syncStatus = placements.map((placement) => {
+    const previous = before.syncStatus?.find(({ name }) => name === placement.name);
+    return syncStatusOf(placement, previous, now);
+  });
+  const inventory = placements.flatMap((placement) => inventoryItemOf(placement) ?? []);
+  return {
+    ...before,
+    phase: phaseOf(view, problems),
+    ready: `${done.length}/${wanted.length}`,
+    observedGeneration: application.metadata.generation,
+    conditions: [...conditionsOf(view, problems)],
+    sourceStatus: sourceStatusOf(view),
+    syncStatus: syncStatus.length === 0 ? undefined : syncStatus,
+    inventory: inventory.length === 0 ? undefined : inventory,
+  };
+}
+
+/** Then nothing of the spec can be relied on. */
+function isInvalid({ trouble }: ApplicationView): boolean {
+  return trouble?.reason === invalidSpec;
+}
+
+function isDeleting({ metadata }: Application): boolean {
+  return metadata.deletionTimestamp !== undefined;
+}
+
+function sourceStatusOf(view: ApplicationView): ApplicationStatus['sourceStatus'] {
+  const { application, source, handledAt, now } = view;
+  const { metadata, spec, status } = application;
+  const previous = status?.sourceStatus?.gitRepoStatus;
+  if (isDeleting(application) || isInvalid(view)) return status?.sourceStatus;
+  if (spec.source.gitRepository === undefined) return {};
+  const { namespace = '', name = '', generation = 0 } = metadata;
+  const isStarting = source.artifact === undefined && source.error === undefined;
+  // Until the first answer, what an earlier process has written holds.
+  if (isStarting && previous?.artifact !== undefined && previous.observedGeneration === generation) {
+    return status?.sourceStatus;
+  }
+  const made = gitRepositoryStatus(source, { namespace, name, generation }, asGiven(previous), now);
+  const artifact = made.artifact ?? previous?.artifact;
+  const url = made.url ?? previous?.url;
+  return {
+    gitRepoStatus: {
+      ...made,
+      conditions: [...(made.conditions ?? [])],
+      ...(artifact === undefined ? {} : { artifact }),
+      ...(url === undefined ? {} : { url }),
+      lastHandledReconcileAt: handledAt,
+    },
+  };
+}
+
+/** Only the conditions of what was written count. */
+function asGiven(status: GitRepositoryStatus | undefined): Parameters<typeof gitRepositoryStatus>[2] {
+  if (status === undefined) return undefined;
+  return { conditions: status.conditions ?? [], observedGeneration: status.observedGeneration ?? -1 };
+}
+
+function problemsOf(view: ApplicationView): readonly Problem[] {
+  const { application, source, placements, trouble } = view;
+  if (isDeleting(application)) return [deletion(placements)];
+  const problems: Problem[] = [];
+  if (trouble !== undefined) problems.push(problem('False', trouble, trouble.isStalled ? 'stalled' : 'retrying'));
+  const { error, artifact } = source;
+  if (error !== undefined) {
+    const stays = artifact === undefined ? '' : `. Revision ${artifact.revision} stays in use`;
+    const message = error.message + stays;
+    problems.push(problem('False', { ...error, message }, error.isStalled ? 'stalled' : 'retrying'));
+  }
+  problems.push(...placements.flatMap(placementProblems));
+  return problems;
+}
+
+function problem(
+  status: ConditionStatus,
+  { reason, message }: { readonly reason: string; readonly message: string },
+  outlook: Readiness['outlook'],
+): Problem {
+  return { status, reason, message, outlook };
+}
+
+/** The first few of many. */
+function few(items: readonly string[]): string {
+  const more = items.length > 5 ? ` and ${items.length - 5} more` : '';
+  return items.slice(0, 5).join('; ') + more;
+}
+
+function deletion(placements: readonly Placement[]): Problem {
+  const left = placements.map(({ name, known }) => {
+    const why = known.obstacle ?? known.ready;
+    const isKnown = why !== undefined && why.status !== 'True' && why.reason !== 'Progressing';
+    return isKnown ? `${name}: ${why.message}` : name;
+  });
+  const message = left.length === 0 ? 'all is removed' : `to be removed: ${few(left)}`;
+  return problem('False', { reason: 'Terminating', message }, 'progressing');
+}
+
+/** Why a placement does not count as done. */
+function placementProblems({ name, known, cluster, task }: Placement): readonly Problem[] {
+  const state = known.obstacle ?? known.ready;
+  const named = (message: string): string => `${name}: ${message}`;
+  if (task.kind === 'remove') {
+    const why = state?.reason.startsWith('Remov') || known.obstacle !== undefined ? state?.message : undefined;
+    const message = named(why === undefined ? 'to be removed' : `to be removed: ${why}`);
+    return [problem('Unknown', { reason: 'Removing', message }, 'progressing')];
+  }
+  if (state === undefined) {
+    return [problem('Unknown', { reason: 'Progressing', message: named('not looked at yet') }, 'progressing')];
+  }
+  if (state.status !== 'True') {
+    // To wait is no failure.
+    const status = state.reason === 'DependencyNotReady' ? 'Unknown' : state.status;
+    return [problem(status, { ...state, message: named(state.message) }, state.outlook)];
+  }
+  const rollout = rolloutProblem(known, cluster.name);
+  return [...(rollout === undefined ? [] : [rollout]), ...healthProblems(known, name)];
+}
+
+const settledPhases: ReadonlySet<string> = new Set(['Initialized', 'Succeeded']);
+
+function rolloutProblem({ rollout, canary }: Placement['known'], cluster: string): Problem | undefined {
+  if (rollout === undefined) return undefined;
+  const { phase = '', conditions = [] } = canary ?? {};
+  const where = `rollout of ${rollout.namespace}/${rollout.name} on ${cluster}`;
+  if (settledPhases.has(phase)) return undefined;
+  if (phase === 'Failed') {
+    const why = conditions[0]?.message ?? 'the new version was taken back';
+    const message = `${where}: ${why} All traffic goes to the version before it`;
+    return problem('False', { reason: 'RolloutFailed', message }, 'done');
+  }
+  const message = `${where}: ${phase === '' ? 'the agent has not begun' : phase}`;
+  return problem('Unknown', { reason: 'RolloutProgressing', message }, 'progressing');
+}
+
+function healthProblems({ unhealthy }: Placement['known'], name: string): readonly Problem[] {
+  return unhealthy.slice(0, 5).map(({ ref, status, message }) => {
+    const text = `${name}: ${formatRef(ref)}: ${message}`;
+    return status === 'Failed'
+      ? problem('False', { reason: 'ObjectFailed', message: text }, 'retrying')
+      : problem('Unknown', { reason: 'ObjectsInProgress', message: text }, 'progressing');
+  });
+}
+
+function phaseOf(view: ApplicationView, problems: readonly Problem[]): ApplicationPhase {
+  const { application, placements, source, trouble } = view;
+  if (isDeleting(application)) return 'Terminating';
+  if (trouble !== undefined && !trouble.isStalled && !placements.some(({ known }) => known.appliedRevision)) {
+    return 'Pending';
+  }
+  if (isInvalid(view)) return 'Failed';
+  const isSuspended = application.spec.syncPolicies.every(
+    ({ kustomization, helm }) => (kustomization ?? helm)?.suspend === true,
+  );
+  if (isSuspended && trouble === undefined) return 'Suspended';
+  if (problems.some(({ status }) => status === 'False')) return 'Failed';
+  if (problems.length === 0) return 'Ready';
+  const isPending = source.artifact === undefined && placements.every(({ known }) => !known.appliedRevision);
+  return isPending ? 'Pending' : 'Progressing';
+}
+
+function readyOf({ source, placements }: ApplicationView, problems: readonly Problem[]): Problem {
+  const worst = problems.filter(({ status }) => status === 'False');
+  const counted = worst.length > 0 ? worst : problems;
+  const [first] = counted;
+  if (first !== undefined) return { ...first, message: few(counted.map(({ message }) => message)) };
+  const clusters = new Set(placements.map(({ cluster }) => cluster.name)).size;
+  const revision = source.artifact?.revision ?? placements[0]?.known.appliedRevision ?? '';
+  const message = `Applied revision: ${revision} (${clusters} ${clusters === 1 ? 'cluster' : 'clusters'})`;
+  return problem('True', { reason: 'ReconciliationSucceeded', message }, 'done');
+}
+
+/** Ready, and with it what kstatus goes by: Reconciling while it goes on, Stalled when it does not. */
+function conditionsOf(view: ApplicationView, problems: readonly Problem[]): readonly Condition[] {
+  const { application, now } = view;
+  const { outlook: _outlook, ...ready } = readyOf(view, problems);
+  const { reason, message } = ready;
+  const isGoingOn = problems.some(({ outlook }) => outlook === 'progressing' || outlook === 'retrying');
+  const isStalled = !isGoingOn && problems.some(({ outlook }) => outlook === 'stalled');
+  const { generation } = application.metadata;
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
+  let conditions: readonly Condition[] = application.status?.conditions ?? [];
+  conditions = setCondition(conditions, { type: 'Ready', ...ready, ...observed }, now);
+  const flags: readonly (readonly [string, boolean])[] = [
+    ['Reconciling', isGoingOn],
+    ['Stalled', isStalled],
+  ];
+  for (const [type, isSet] of flags) {
+    conditions = isSet
+      ? setCondition(conditions, { type, status: 'True', reason, message, ...observed }, now)
+      : removeCondition(conditions, type);
+  }
+  return conditions;
+}

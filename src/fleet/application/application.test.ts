@@ -1,0 +1,364 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ResourceKind } from '../../kube/resource-client.ts';
+import { names } from '../fleet-world.test-double.ts';
+import { attachedClusterKind, canaryKind, deploymentKind, fleetKind, serviceKind } from '../kinds.ts';
+import { ApplicationWorld, initialized, walkthrough } from './application-world.test-double.ts';
+
+const [one, two] = names;
+const webapp = 'blue-green-demo-0-attachedcluster-kurator-member';
+const podinfo = 'blue-green-demo-1-attachedcluster-kurator-member';
+const all = [`${webapp}1`, `${webapp}2`, `${podinfo}1`, `${podinfo}2`];
+const ready = all.map((name) => `${name} True ReconciliationSucceeded`);
+
+let world: ApplicationWorld;
+
+beforeEach(async () => {
+  world = new ApplicationWorld();
+  await world.open();
+  await world.begin();
+});
+
+afterEach(() => world.close());
+
+async function deliver(...args: Parameters<ApplicationWorld['applyExample']>): Promise<void> {
+  await world.applyExample(...args);
+  await world.settle();
+  await world.runPods(...names);
+}
+
+/** The walkthrough's files with another image of the backend. */
+function withImage(tag: string): Record<string, string> {
+  const path = 'deploy/webapp/backend/deployment.yaml';
+  const text = walkthrough[path] ?? '';
+  return { ...walkthrough, [path]: text.replace(/podinfo:[^\s"]+/, `podinfo:${tag}`) };
+}
+
+describe('the walkthrough', () => {
+  test('reaches both members, and its status is to the letter what Flux and Flagger would say', async () => {
+    await deliver();
+
+    expect(await world.verdict()).toMatchObject({
+      phase: 'Ready',
+      count: '4/4',
+      ready: 'True ReconciliationSucceeded',
+    });
+    const { metadata, status } = await world.application();
+    expect(metadata.finalizers).toEqual(['apps.kurator.dev']);
+    expect(metadata.generation).toBe(1);
+    const git = status?.sourceStatus?.gitRepoStatus;
+    const revision = git?.artifact?.revision ?? '';
+    expect(revision).toMatch(/^master@sha1:[0-9a-f]{40}$/);
+    const stored = {
+      status: 'True',
+      reason: 'Succeeded',
+      message: `stored artifact for revision '${revision}'`,
+      observedGeneration: 1,
+    };
+    expect(git).toMatchObject({
+      conditions: [
+        { type: 'Ready', ...stored },
+        { type: 'ArtifactInStorage', ...stored },
+      ],
+      observedGeneration: 1,
+      url: 'http://source-controller.fluxcd-system.svc.cluster.local./gitrepository/default/blue-green-demo/latest.tar.gz',
+    });
+
+    expect(status?.syncStatus?.map(({ name }) => name)).toEqual(all);
+    for (const entry of status?.syncStatus ?? []) {
+      const { conditions = [], inventory, ...rest } = entry.kustomizationStatus ?? {};
+      expect(conditions).toEqual([
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: 'ReconciliationSucceeded',
+          message: `Applied revision: ${revision}`,
+          observedGeneration: 1,
+          lastTransitionTime: expect.any(String),
+        },
+      ]);
+      expect(rest).toEqual({
+        lastAppliedRevision: revision,
+        lastAttemptedRevision: revision,
+        observedGeneration: 1,
+      });
+      const ids = inventory?.entries.map(({ id, v }) => `${id} ${v}`);
+      expect(ids).toEqual(entry.name?.startsWith(webapp) ? webappEntries : podinfoEntries);
+    }
+    expect(status?.syncStatus?.[0]?.rolloutStatus).toEqual({
+      clusterName: one,
+      backupNameInCluster: 'backend',
+      backupStatusInCluster: initialized,
+      rolloutNameInCluster: 'backend',
+      rolloutStatusInCluster: initialized,
+    });
+    expect(status?.syncStatus?.[2]).not.toHaveProperty('rolloutStatus');
+  });
+
+  test('leaves no request to be made once it is done', async () => {
+    await deliver();
+    world.requests = [];
+    const { metadata } = await world.application();
+
+    await world.clock.advance(3_600_000);
+
+    expect(world.requests).toEqual([]);
+    expect((await world.application()).metadata.resourceVersion).toBe(metadata.resourceVersion);
+  });
+
+  test('copies what the agent of a member writes within 100 ms', async () => {
+    await deliver();
+
+    await world.canaryIs(two, { ...initialized, phase: 'Progressing', iterations: 1 });
+    await world.settle(100);
+
+    const { status } = await world.application();
+    const phases = status?.syncStatus?.map(({ rolloutStatus }) => rolloutStatus?.rolloutStatusInCluster?.phase);
+    expect(phases).toEqual(['Initialized', 'Progressing', undefined, undefined]);
+    expect(await world.verdict()).toMatchObject({
+      phase: 'Progressing',
+      count: '3/4',
+      ready: 'Unknown RolloutProgressing',
+    });
+
+    await world.canaryIs(two, { ...initialized, phase: 'Failed' });
+    await world.settle(1000);
+    expect(await world.verdict()).toMatchObject({ phase: 'Failed', ready: 'False RolloutFailed' });
+    const events = (await world.eventsOf()).filter((event) => event.includes('Rollout'));
+    expect(events).toEqual([
+      expect.stringMatching(/^Normal RolloutInitialized: webapp\/backend on kurator-member\d: all traffic/),
+      expect.stringMatching(/^Normal RolloutInitialized/),
+      expect.stringMatching(/^Normal RolloutProgressing: webapp\/backend on kurator-member2/),
+      expect.stringMatching(/^Warning RolloutFailed: .*kurator-member2.*taken back; all traffic goes to/),
+    ]);
+  });
+
+  test('takes up a new commit on every member', async () => {
+    await deliver();
+    const commit = world.push(withImage('9.9.9'));
+
+    await world.settle(240_000);
+
+    for (const member of names) expect(await world.imageOf(member, 'backend')).toMatch(/:9\.9\.9$/);
+    const { status } = await world.application();
+    for (const { kustomizationStatus } of status?.syncStatus ?? []) {
+      expect(kustomizationStatus?.lastAppliedRevision).toBe(`master@sha1:${commit}`);
+    }
+    const events = await world.eventsOf();
+    expect(events).toContainEqual(expect.stringMatching(/^Normal NewArtifact: .*master@sha1/));
+    expect(events).toContainEqual(expect.stringMatching(/Deployment\/webapp\/backend configured$/));
+  });
+
+  test('removes what a commit no longer has', async () => {
+    await deliver();
+    const files = Object.entries(walkthrough).filter(([path]) => !path.includes('frontend'));
+    world.push(Object.fromEntries(files));
+
+    await world.settle(240_000);
+
+    expect(await world.exists(one, deploymentKind, 'frontend')).toBe(false);
+    expect(await world.exists(one, deploymentKind, 'backend')).toBe(true);
+    expect(await world.placements()).toEqual(ready);
+  });
+
+  test('is begun anew by the annotation of Flux', async () => {
+    await deliver();
+    world.push(withImage('9.9.9'));
+
+    await world.edit({ metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': 'now' } } });
+    await world.settle(3000);
+
+    expect(await world.imageOf(one, 'backend')).toMatch(/:9\.9\.9$/);
+    const { status } = await world.application();
+    expect(status?.sourceStatus?.gitRepoStatus?.lastHandledReconcileAt).toBe('now');
+    for (const { kustomizationStatus } of status?.syncStatus ?? []) {
+      expect(kustomizationStatus?.lastHandledReconcileAt).toBe('now');
+    }
+  });
+});
+
+describe('drift', () => {
+  const change = { spec: { template: { spec: { $setElementOrder: undefined } } } };
+  const setImage = async (name: string, namespace: string): Promise<void> => {
+    void change;
+    const container = name;
+    const deployments = world.member(one).resource(deploymentKind);
+    const containers = [{ name: container, image: 'elsewhere:1' }];
+    const patch = { spec: { template: { spec: { containers } } } };
+    const container0 = name === 'podinfo' ? 'podinfod' : name;
+    containers[0]!.name = container0;
+    await world.run(deployments.patch({ namespace, name }, 'strategic', patch, { fieldManager: 'person' }));
+  };
+
+  test('is repaired where there is an interval, and left where it is 0s', async () => {
+    await deliver();
+
+    await setImage('podinfo', 'default');
+    await setImage('frontend', 'webapp');
+    await world.settle();
+
+    expect(await world.imageOf(one, 'podinfo', 'default')).not.toBe('elsewhere:1');
+    expect(await world.imageOf(one, 'frontend')).toBe('elsewhere:1');
+    await world.settle(3_600_000);
+    expect(await world.imageOf(one, 'frontend')).toBe('elsewhere:1');
+  });
+
+  test('that was left is not repaired by a new process either', async () => {
+    await deliver();
+    await setImage('frontend', 'webapp');
+    await setImage('podinfo', 'default');
+    await world.settle();
+    await world.stop();
+    const before = await world.application();
+
+    world.start();
+    await world.settle();
+
+    expect(await world.imageOf(one, 'frontend')).toBe('elsewhere:1');
+    expect((await world.application()).status).toEqual(before.status);
+  });
+});
+
+describe('a member that does not answer', () => {
+  test('is named, and the other one goes on', async () => {
+    await deliver();
+    world.door(one).shut('connection refused');
+    await world.settle();
+
+    expect(await world.placements()).toEqual([
+      `${webapp}1 Unknown ClusterNotReady`,
+      `${webapp}2 True ReconciliationSucceeded`,
+      `${podinfo}1 Unknown ClusterNotReady`,
+      `${podinfo}2 True ReconciliationSucceeded`,
+    ]);
+    const verdict = await world.verdict();
+    expect(verdict).toMatchObject({ count: '2/4', ready: 'Unknown ClusterNotReady' });
+    expect(verdict.message).toMatch(/cluster kurator-member1: Unreachable: .*connection refused/);
+    world.push(withImage('9.9.9'));
+    await world.settle(240_000);
+    expect(await world.imageOf(two, 'backend')).toMatch(/:9\.9\.9$/);
+
+    world.door(one).open();
+    await world.settle(60_000);
+
+    expect(await world.imageOf(one, 'backend')).toMatch(/:9\.9\.9$/);
+    expect(await world.placements()).toEqual(ready);
+    const events = await world.eventsOf();
+    expect(events).toContainEqual(expect.stringMatching(/^Warning ClusterNotReady: .*kurator-member1/));
+    expect(events).toContainEqual(expect.stringMatching(/^Normal ClusterReady: .*kurator-member1/));
+  });
+
+  test('is left alone by the time it is back when there is nothing new', async () => {
+    await deliver();
+    world.door(one).shut('connection refused');
+    await world.settle();
+    world.requests = [];
+    world.door(one).open();
+    await world.settle(60_000);
+
+    expect(await world.placements()).toEqual(ready);
+    const writes = world.requests.filter((request) => /^(PATCH|POST|PUT|DELETE) kurator/.test(request));
+    expect(writes).toEqual([]);
+  });
+});
+
+describe('a suspended policy', () => {
+  test('is left as it is until it goes on', async () => {
+    await deliver('blue_green.yaml', ({ spec }) => {
+      for (const policy of spec.syncPolicies) Object.assign(policy.kustomization ?? {}, { suspend: true });
+    });
+    expect(await world.exists(one, deploymentKind, 'backend')).toBe(false);
+    expect(await world.verdict()).toMatchObject({ phase: 'Suspended', count: '0/4' });
+
+    await deliver();
+    expect(await world.placements()).toEqual(ready);
+  });
+
+  test('so is a source: no poll, and no new commit', async () => {
+    await deliver();
+    await world.applyExample('blue_green.yaml', ({ spec }) => {
+      Object.assign(spec.source.gitRepository ?? {}, { suspend: true });
+    });
+    await world.settle();
+    const polls = world.git.resolves;
+    world.push(withImage('9.9.9'));
+    await world.settle(3_600_000);
+
+    expect(world.git.resolves).toBe(polls);
+    expect(await world.imageOf(one, 'backend')).not.toMatch(/:9\.9\.9$/);
+    expect((await world.placements()).every((text) => text.includes(' True '))).toBe(true);
+  });
+});
+
+describe('clusters', () => {
+  test('are selected by their labels, and cleaned when they are no longer', async () => {
+    const label = (name: string, env: string | null) =>
+      world.patch(attachedClusterKind, name, { metadata: { labels: { env } } });
+    await label(one, 'test');
+    await deliver('blue_green.yaml', ({ spec }) => {
+      for (const policy of spec.syncPolicies) {
+        policy.destination = { fleet: 'quickstart', clusterSelector: { matchLabels: { env: 'test' } } };
+      }
+    });
+    expect((await world.application()).status?.syncStatus?.map(({ name }) => name)).toEqual([all[0], all[2]]);
+
+    await label(two, 'test');
+    await label(one, null);
+    await world.settle(10_000);
+
+    expect((await world.application()).status?.syncStatus?.map(({ name }) => name)).toEqual([all[1], all[3]]);
+    await expectClean(one);
+    expect(await world.exists(two, deploymentKind, 'backend')).toBe(true);
+  });
+
+  test('that leave the fleet are cleaned', async () => {
+    await deliver();
+    await world.patch(fleetKind, 'quickstart', { spec: { clusters: [{ kind: 'AttachedCluster', name: two }] } });
+    await world.settle(10_000);
+
+    await expectClean(one);
+    expect((await world.application()).status?.inventory?.map(({ name }) => name)).toEqual([all[1], all[3]]);
+  });
+
+  test('are all kept while the fleet is missing, and that is said', async () => {
+    await deliver();
+    await world.run(world.host.resource(fleetKind).delete({ namespace: 'default', name: 'quickstart' }));
+    await world.settle(60_000);
+
+    expect(await world.verdict()).toMatchObject({ ready: 'False FleetMissing' });
+    expect(await world.exists(one, deploymentKind, 'backend')).toBe(true);
+    expect((await world.application()).status?.inventory).toHaveLength(4);
+  });
+});
+
+/** Nothing of the walkthrough is there. */
+export async function expectClean(member: string): Promise<void> {
+  const gone: [ResourceKind, string, string][] = [
+    [canaryKind, 'backend', 'webapp'],
+    [deploymentKind, 'backend', 'webapp'],
+    [deploymentKind, 'backend-testloader', 'webapp'],
+    [serviceKind, 'backend', 'webapp'],
+    [deploymentKind, 'podinfo', 'default'],
+  ];
+  for (const [kind, name, namespace] of gone) {
+    expect([kind.kind, name, await world.exists(member, kind, name, namespace)]).toEqual([kind.kind, name, false]);
+  }
+}
+
+const webappEntries = [
+  '_webapp__Namespace v1',
+  'webapp_reconciler__ServiceAccount v1',
+  'webapp_webapp__ServiceAccount v1',
+  'webapp_reconciler_rbac.authorization.k8s.io_Role v1',
+  'webapp_reconciler_rbac.authorization.k8s.io_RoleBinding v1',
+  'webapp_backend__Service v1',
+  'webapp_frontend__Service v1',
+  'webapp_backend_apps_Deployment v1',
+  'webapp_frontend_apps_Deployment v1',
+  'webapp_backend_autoscaling_HorizontalPodAutoscaler v2',
+  'webapp_frontend_autoscaling_HorizontalPodAutoscaler v2',
+];
+const podinfoEntries = [
+  'default_podinfo__Service v1',
+  'default_podinfo_apps_Deployment v1',
+  'default_podinfo_autoscaling_HorizontalPodAutoscaler v2',
+];

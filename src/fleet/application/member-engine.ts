@@ -1,0 +1,43 @@
+import type { Rollout } from '../../api/application.ts';
+import type { ApplicationInventoryItem } from '../../api/application-status.ts';
+import type { CanaryStatus } from '../../api/canary-status.ts';
+import type { InventoryEntry, ObjectRef } from '../../gitops/sync/inventory.ts';
+import type { SyncOwner } from '../../gitops/sync/ownership.ts';
+import type { SyncOutcome, SyncRequest } from '../../gitops/sync/sync.ts';
+import type { RolloutPlace } from './render-rollout.ts';
+
+/** What is remembered of a rollout, so that it can be taken away. */
+export type InstalledRollout = NonNullable<ApplicationInventoryItem['rollout']>;
+
+export interface ObjectHealth {
+  readonly ref: ObjectRef;
+  readonly status: string;
+  readonly message: string;
+}
+
+/** What one Application has applied to one cluster. */
+export interface ClusterSync {
+  run(signal: AbortSignal): Promise<void>;
+  apply(request: SyncRequest, signal: AbortSignal): Promise<SyncOutcome>;
+  remove(
+    owner: SyncOwner,
+    inventory: readonly InventoryEntry[],
+    options: { readonly prune: boolean; readonly timeoutMs: number },
+    signal: AbortSignal,
+  ): Promise<SyncOutcome>;
+  onDrift(owner: SyncOwner, listener: () => void): () => void;
+  health(owner: SyncOwner): readonly ObjectHealth[];
+  onHealth(owner: SyncOwner, listener: () => void): () => void;
+  release(owner: SyncOwner): void;
+}
+
+/** The rollouts of all Applications on one cluster. */
+export interface ClusterRollouts {
+  run(signal: AbortSignal): Promise<void>;
+  /** What must be there before pods are: the namespace with its label. */
+  prepare(rollout: Rollout, place: RolloutPlace, signal: AbortSignal): Promise<void>;
+  install(rollout: Rollout, place: RolloutPlace, signal: AbortSignal): Promise<InstalledRollout>;
+  remove(installed: InstalledRollout, place: RolloutPlace, signal: AbortSignal): Promise<void>;
+  canaryStatus(namespace: string, name: string): CanaryStatus | undefined;
+  subscribe(listener: (canary: { readonly namespace: string; readonly name: string }) => void): () => void;
+}

@@ -1,0 +1,199 @@
+import type { Rollout } from '../../api/application.ts';
+import { parseDuration } from '../../base/duration.ts';
+import { errorMessage, nextStep } from '../../base/errors.ts';
+import { entryOf, type InventoryEntry, refOfObject } from '../../gitops/sync/inventory.ts';
+import type { SyncChange, SyncFailure } from '../../gitops/sync/sync.ts';
+import { applicationLabel, namespaceLabel, policyLabel, type SyncOwner } from '../../gitops/sync/ownership.ts';
+import type { Unstructured } from '../../machinery/object.ts';
+import type { InstalledRollout } from './member-engine.ts';
+import type { Reachable } from './member-engines.ts';
+import type { Placement, Readiness, RemoveTask, SyncTask } from './placement.ts';
+import { type PolicyBuilds, PolicyBuildError } from './policy-builds.ts';
+import { isSameRollout, plannedRollout } from './member-rollout.ts';
+import type { RolloutPlace } from './render-rollout.ts';
+
+/** One run at one place. */
+export interface PlacementRun {
+  readonly placement: Placement;
+  readonly reachable: Reachable;
+  readonly builds: PolicyBuilds;
+  /** All placements of the Application. */
+  readonly siblings: readonly Placement[];
+  /** Of test loaders. */
+  readonly image: string;
+  /** Resolves when what is known of the placement outlives this process. */
+  readonly persist: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** What a run has come to. */
+export interface RunOutcome {
+  readonly ready: Readiness;
+  readonly changes: readonly SyncChange[];
+}
+
+/** The reason when objects are applied, but their rollout is not there. */
+export const rolloutFailed = 'RolloutInstallFailed';
+
+const unsupportedHelm = 'helm is not supported yet: nothing is installed. Use kustomization';
+const shortestTimeoutMs = 30_000;
+const removalTimeoutMs = 120_000;
+
+/**
+ * Brings one cluster in line with one policy: takes a rollout away that is no longer wanted, before anything that it
+ * holds can go; applies and prunes; installs the rollout. What is about to be made is remembered first.
+ */
+export async function syncPlacement(run: PlacementRun, task: SyncTask): Promise<RunOutcome> {
+  const { placement, reachable, builds, persist, signal } = run;
+  const { kustomization, rollout } = task.spec;
+  const { artifact, generation } = task;
+  if (kustomization === undefined) return failed('Unsupported', unsupportedHelm, true);
+  const { revision } = artifact;
+  placement.learn({ generation, attemptedRevision: revision });
+  let objects: readonly Unstructured[];
+  try {
+    objects = builds.build(placement.owner.policy, kustomization, artifact);
+  } catch (error) {
+    if (!(error instanceof PolicyBuildError)) throw error;
+    return failed(error.reason, error.message, true);
+  }
+  const { rollout: installed, entries } = placement.known;
+  const isHeld = installed !== undefined && isPruned(installed, entries, objects, kustomization.prune);
+  if (installed !== undefined && (rollout === undefined || isHeld || !isSameRollout(installed, plannedRollout(rollout)))) {
+    await removeRollout(run, installed);
+  }
+  if (rollout !== undefined) {
+    placement.learn({ rollout: plannedRollout(rollout) });
+    await persist();
+    await reachable.rollouts().prepare(rollout, placeOf(run), signal);
+  }
+  const outcome = await reachable.sync.apply(
+    {
+      owner: placement.owner,
+      revision,
+      objects,
+      ...(kustomization.commonMetadata === undefined ? {} : { commonMetadata: kustomization.commonMetadata }),
+      prune: kustomization.prune,
+      force: kustomization.force,
+      timeoutMs: timeoutOf(kustomization),
+      inventory: entries,
+      remember: async (inventory) => {
+        placement.learn({ entries: inventory });
+        await persist();
+      },
+    },
+    signal,
+  );
+  placement.learn({ entries: outcome.inventory });
+  const { changes, failure } = outcome;
+  if (failure !== undefined) return { ready: readinessOf(failure), changes };
+  if (rollout !== undefined) {
+    const trouble = await installRollout(run, rollout);
+    if (trouble !== undefined) return { ready: trouble, changes };
+  }
+  placement.learn({ appliedRevision: revision, observedGeneration: generation, handledAt: task.requestedAt });
+  const message = `Applied revision: ${revision}`;
+  return { ready: { status: 'True', reason: 'ReconciliationSucceeded', message, outlook: 'done' }, changes };
+}
+
+/** Takes all away that is on the cluster: the rollout first, so that the workload serves again. */
+export async function removePlacement(run: PlacementRun, task: RemoveTask): Promise<RunOutcome | 'gone'> {
+  const { placement, reachable, signal } = run;
+  const { rollout } = placement.known;
+  // One that another policy has taken over stays: it has the labels of that one now.
+  if (rollout !== undefined) await removeRollout(run, rollout);
+  const { entries } = placement.known;
+  const options = { prune: task.prune, timeoutMs: removalTimeoutMs };
+  const outcome =
+    entries.length === 0 || !task.prune
+      ? undefined
+      : await reachable.sync.remove(placement.owner, entries, options, signal);
+  const left = outcome?.inventory ?? [];
+  placement.learn({ entries: left });
+  if (outcome?.failure === undefined && left.length === 0) return 'gone';
+  const message = outcome?.failure?.message ?? `still there: ${left.map(({ id }) => id).join(', ')}`;
+  return { ready: removing('RemovalFailed', message), changes: outcome?.changes ?? [] };
+}
+
+export function removing(reason: 'Removing' | 'RemovalFailed', message: string): Readiness {
+  return { status: 'False', reason, message, outlook: 'retrying' };
+}
+
+export function failed(reason: string, message: string, isStalled = false): RunOutcome {
+  const outlook = isStalled ? 'stalled' : 'retrying';
+  return { ready: { status: 'False', reason, message, outlook }, changes: [] };
+}
+
+function readinessOf({ reason, message, isStalled }: SyncFailure): Readiness {
+  return failed(reason, message, isStalled).ready;
+}
+
+/** How long one apply may take, in milliseconds. */
+function timeoutOf({
+  timeout,
+  interval,
+}: {
+  readonly timeout?: string | undefined;
+  readonly interval: string;
+}): number {
+  const ms = timeout === undefined ? parseDuration(interval) - 30_000 : parseDuration(timeout);
+  return Math.max(shortestTimeoutMs, ms);
+}
+
+/** Brings the rollout in line, which is no request where it is. @returns why that cannot be done */
+export async function installRollout(run: PlacementRun, rollout: Rollout): Promise<Readiness | undefined> {
+  const { placement, reachable, signal } = run;
+  const rollouts = reachable.rollouts();
+  try {
+    const installed = await rollouts.install(rollout, placeOf(run), signal);
+    const canary = rollouts.canaryStatus(installed.namespace, installed.name);
+    placement.learn({ rollout: installed, ...(canary === undefined ? {} : { canary }) });
+    return undefined;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return failed(rolloutFailed, errorMessage(error), nextStep(error) === 'stalled').ready;
+  }
+}
+
+async function removeRollout(run: PlacementRun, installed: InstalledRollout): Promise<void> {
+  await run.reachable.rollouts().remove(installed, placeOf(run), run.signal);
+  run.placement.learn({ rollout: undefined, canary: undefined });
+}
+
+function placeOf({ placement, image, siblings }: PlacementRun): RolloutPlace {
+  const { owner, cluster } = placement;
+  // Of policies that were renamed, say.
+  const going = siblings.filter(
+    (other) =>
+      placement.task.kind === 'sync' && other.task.kind === 'remove' && isSameCluster(other, placement),
+  );
+  return {
+    policyName: owner.policy,
+    labels: labelsOf(owner),
+    takesOver: going.map((other) => labelsOf(other.owner)),
+    cluster: cluster.name,
+    image,
+  };
+}
+
+function labelsOf({ application, namespace, policy }: SyncOwner): Readonly<Record<string, string>> {
+  return { [applicationLabel]: application, [namespaceLabel]: namespace, [policyLabel]: policy };
+}
+
+function isSameCluster({ cluster: one }: Placement, { cluster: other }: Placement): boolean {
+  return one.kind === other.kind && one.name === other.name;
+}
+
+/** Whether the workload of a rollout is about to be pruned. */
+function isPruned(
+  { namespace, kind, name }: InstalledRollout,
+  entries: readonly InventoryEntry[],
+  objects: readonly Unstructured[],
+  prune: boolean,
+): boolean {
+  const { id } = entryOf({ group: 'apps', version: 'v1', kind, namespace, name });
+  if (!prune || !entries.some((entry) => entry.id === id)) return false;
+  const idOf = (object: Unstructured): string =>
+    entryOf(refOfObject(object, object.metadata.namespace ?? 'default')).id;
+  return !objects.some((object) => idOf(object) === id);
+}
