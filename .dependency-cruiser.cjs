@@ -7,7 +7,7 @@ const mayImport = {
   kustomize: ['base', 'machinery'],
   rollout: ['base', 'machinery', 'kube', 'api'],
   gitops: ['base', 'machinery', 'kube', 'api', 'kustomize'],
-  fleet: ['base', 'machinery', 'kube', 'api', 'gitops'],
+  fleet: ['base', 'machinery', 'kube', 'api', 'gitops', 'kustomize'],
   loadtester: ['base'],
   sandbox: ['base', 'machinery', 'kube'],
   dashboard: ['base', 'machinery', 'kube', 'api'],

@@ -83,6 +83,18 @@ program
     process.exitCode = await runLoadtester(flags);
   });
 
+program
+  .command('kustomize')
+  .description('what is done with kustomizations')
+  .command('build')
+  .description('print what the kustomization of a folder makes, as kustomize does')
+  .argument('<folder>')
+  .option('--root <folder>', 'where bases may lie; default: the git repository around the folder')
+  .action(async (folder: string, { root }: { root?: string }) => {
+    const { runKustomizeBuild } = await import('./kustomize.ts');
+    process.exitCode = await runKustomizeBuild(folder, root);
+  });
+
 await program.parseAsync();
 
 function collect(value: string, all: readonly string[]): readonly string[] {

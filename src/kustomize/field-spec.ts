@@ -23,7 +23,7 @@ export function gvkMatches(spec: PartialGvk, gvk: GroupVersionKind): boolean {
   return matches(spec.group, gvk.group) && matches(spec.version, gvk.version) && matches(spec.kind, gvk.kind);
 }
 
-export function splitPath(path: string): string[] {
+function splitPath(path: string): string[] {
   return path
     .split(/(?<!\\)\//)
     .filter((part) => part !== '')

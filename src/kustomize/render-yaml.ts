@@ -1,4 +1,4 @@
-import { Document, visit } from 'yaml';
+import { Document, stringify, visit } from 'yaml';
 import type { Unstructured } from '../machinery/object.ts';
 
 /** Text that YAML 1.1 or go-yaml would read as something else than text. */
@@ -24,7 +24,13 @@ function renderObject(object: Unstructured): string {
       if (typeof scalar.value !== 'string') return;
       if (scalar.value.includes('\n')) scalar.type = 'BLOCK_LITERAL';
       else if (ambiguous.test(scalar.value)) scalar.type = 'QUOTE_DOUBLE';
+      else if (scalar.value.includes("'") && isQuoted(scalar.value)) scalar.type = 'QUOTE_SINGLE';
     },
   });
   return document.toString({ indentSeq: false, lineWidth: 0, singleQuote: true });
+}
+
+/** Between double quotes, to save the single ones; escapes stay there. */
+function isQuoted(text: string): boolean {
+  return /^"[^\\]*"\n$/.test(stringify(text, { version: '1.1', lineWidth: 0 }));
 }

@@ -20,7 +20,7 @@ export interface Walk {
 /**
  * Splits at dots, but not inside brackets; `\.` is a dot, `[a.b/c]` a key, `[name=x]` a condition.
  */
-export function splitFieldPath(path: string): string[] {
+function splitFieldPath(path: string): string[] {
   const parts: string[] = [];
   for (const [part] of path.matchAll(/\[[^\]]*\]|(?:\\.|[^.[\\])+/g)) {
     const isKey = part.startsWith('[') && !part.includes('=');

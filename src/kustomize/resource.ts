@@ -123,10 +123,6 @@ export function gvkOfResource({ object }: Resource): GroupVersionKind {
   return gvkOf({ apiVersion: textOf(object['apiVersion']), kind: textOf(object['kind']) });
 }
 
-export function groupOfResource({ object }: Resource): string {
-  return groupOf(textOf(object['apiVersion']));
-}
-
 export function idOf(resource: Resource): ResourceId {
   return { ...gvkOfResource(resource), name: nameOf(resource), namespace: namespaceOf(resource) };
 }

@@ -52,36 +52,38 @@ function* compose(text: string, where: string, budget: Budget): Generator<Docume
   const lines = new LineCounter();
   const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, logLevel: 'error' });
   let index = 0;
-  const check = function* (documents: Iterable<Document.Parsed>): Generator<Document.Parsed> {
-    for (const document of documents) {
-      const [problem] = document.errors;
-      if (problem?.code === 'RESOURCE_EXHAUSTION') fail('nested too deeply', problem.pos[0]);
-      if (problem !== undefined) fail(problem.message, problem.pos[0]);
-      index += 1;
-      yield document;
-    }
-  };
   const fail = (message: string, offset: number): never => {
     throw buildError(`${documentOf(where, index)}: line ${lines.linePos(offset).line}: ${message}`);
   };
-  const parser = new Parser(lines.addNewLine);
-  const take = function* (tokens: Iterable<CST.Token>): Generator<Document.Parsed> {
-    for (const token of tokens) {
-      if (token.type === 'document') lexemes = 0;
-      if (token.type === 'error') fail(token.message, token.offset);
-      yield* check(composer.next(token));
-    }
+  const checked = (document: Document.Parsed): Document.Parsed => {
+    const [problem] = document.errors;
+    if (problem?.code === 'RESOURCE_EXHAUSTION') fail('nested too deeply', problem.pos[0]);
+    if (problem !== undefined) fail(problem.message, problem.pos[0]);
+    index += 1;
+    return document;
   };
-  let lexemes = 0;
+  for (const token of tokensOf(text, where, lines, budget)) {
+    if (token.type === 'error') fail(token.message, token.offset);
+    for (const document of composer.next(token)) yield checked(document);
+  }
+  for (const document of composer.end()) yield checked(document);
+}
+
+/** As the parser itself goes through a text, but counting. */
+function* tokensOf(text: string, where: string, lines: LineCounter, budget: Budget): Generator<CST.Token> {
+  const parser = new Parser(lines.addNewLine);
   lines.addNewLine(0);
+  let left = maxTokens;
   for (const lexeme of new Lexer().lex(text)) {
     budget.spendToken(where);
-    lexemes += 1;
-    if (lexemes > maxTokens) throw buildError(`${documentOf(where, index)}: more than ${maxTokens} tokens`);
-    yield* take(parser.next(lexeme));
+    left -= 1;
+    if (left < 0) throw buildError(`${where}: a document has more than ${maxTokens} tokens`);
+    for (const token of parser.next(lexeme)) {
+      if (token.type === 'document') left = maxTokens;
+      yield token;
+    }
   }
-  yield* take(parser.end());
-  yield* check(composer.end());
+  yield* parser.end();
 }
 
 class Reader {

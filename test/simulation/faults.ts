@@ -10,7 +10,7 @@ import type { Random } from '../../src/base/random.ts';
 import { isObject, own } from '../../src/machinery/json.ts';
 import { at, textAt } from './state.ts';
 
-export const apiFaults = [
+const apiFaults = [
   'crash before',
   'crash after',
   '409',
@@ -25,7 +25,7 @@ export const apiFaults = [
   'watch duplicate',
   'watch 410',
 ] as const;
-export const outsideFaults = [
+const outsideFaults = [
   'prometheus empty',
   'prometheus late',
   'prometheus down',

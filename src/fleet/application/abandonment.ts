@@ -17,7 +17,8 @@ export function abandonment(
 ): string | undefined {
   if (task.kind !== 'remove') return undefined;
   const obstacle = engines.obstacle(application.namespace, cluster);
-  const why = obstacle?.message ?? (known.ready?.reason === 'RemovalFailed' ? known.ready.message : undefined);
+  const why =
+    obstacle?.message ?? (known.ready?.reason === 'RemovalFailed' ? known.ready.message : undefined);
   if (why === undefined || !(mayAbandon || obstacle?.reason === 'ClusterMissing')) return undefined;
   const { entries, rollout } = known;
   const what = [

@@ -68,7 +68,9 @@ export class ApplicationController {
       name: 'application',
       sources: [
         forObject(applications.store),
-        mapped(fleets.store, ({ metadata }) => this.#inNamespace(metadata, ({ spec }) => fleetOf(spec) === metadata.name)),
+        mapped(fleets.store, ({ metadata }) =>
+          this.#inNamespace(metadata, ({ spec }) => fleetOf(spec) === metadata.name),
+        ),
         mapped(attachedClusters.store, ({ metadata }) =>
           this.#inNamespace(metadata, ({ spec }) => fleetOf(spec) !== undefined),
         ),
@@ -118,7 +120,12 @@ export class ApplicationController {
     this.#controller.enqueue(formatKey(application));
   }
 
-  report({ application }: Pick<Placement, 'application'>, type: EventType, reason: string, message: string): void {
+  report(
+    { application }: Pick<Placement, 'application'>,
+    type: EventType,
+    reason: string,
+    message: string,
+  ): void {
     const object = this.#options.caches.applications.get(application);
     if (object !== undefined) this.#options.events.record(object, type, reason, message);
   }
@@ -199,7 +206,9 @@ export class ApplicationController {
     const requestedAt = application.metadata.annotations?.[requestedAtAnnotation];
     const handledAt = application.status?.sourceStatus?.gitRepoStatus?.lastHandledReconcileAt;
     if (requestedAt !== undefined && requestedAt !== handledAt) state.source.poll(requestedAt);
-    const destination = destinationOf(application, this.#options.caches, (name) => this.#isOccupied(state, name));
+    const destination = destinationOf(application, this.#options.caches, (name) =>
+      this.#isOccupied(state, name),
+    );
     if ('reason' in destination) {
       this.#trouble(state, { ...destination, isStalled: false });
       return undefined;
@@ -254,7 +263,12 @@ export class ApplicationController {
       if (failure?.reason === error.reason && failure.message === error.message) return;
       this.report(application, 'Warning', error.reason, error.message);
     } else if (artifact !== undefined && artifact.revision !== before?.artifact?.revision) {
-      this.report(application, 'Normal', 'NewArtifact', `stored artifact for revision '${artifact.revision}'`);
+      this.report(
+        application,
+        'Normal',
+        'NewArtifact',
+        `stored artifact for revision '${artifact.revision}'`,
+      );
     }
   }
 
@@ -312,7 +326,8 @@ export class ApplicationController {
     let cached = caches.applications.get(state.key);
     await retryOnConflict(
       async () => {
-        const application = cached ?? (await client.resource<Application>(applicationKind).get(state.key, { signal }));
+        const application =
+          cached ?? (await client.resource<Application>(applicationKind).get(state.key, { signal }));
         cached = undefined;
         return application;
       },

@@ -84,7 +84,7 @@ export class ApplicationState {
     const names = wanted.map(({ name }) => name);
     const heirs = names.flatMap((name) => this.#placements.get(name) ?? []);
     const kept = new Set(names);
-    for (const placement of [...this.#placements.values()]) {
+    for (const placement of this.#placements.values()) {
       if (!kept.has(placement.name)) this.#remove(placement, heirs);
     }
     this.#order = names;
@@ -93,7 +93,7 @@ export class ApplicationState {
 
   /** Everything goes. */
   planRemoval(): void {
-    for (const placement of [...this.#placements.values()]) this.#remove(placement, []);
+    for (const placement of this.#placements.values()) this.#remove(placement, []);
   }
 
   /** Nothing is left of it. */
@@ -135,7 +135,8 @@ export class ApplicationState {
     },
   ): void {
     placement.spec = spec;
-    if ((spec.kustomization ?? spec.helm)?.suspend === true) return this.#assign(placement, { kind: 'leave' }, '');
+    if ((spec.kustomization ?? spec.helm)?.suspend === true)
+      return this.#assign(placement, { kind: 'leave' }, '');
     const { artifact, error } = this.source.state;
     if (artifact === undefined) {
       // What an earlier process has applied is there all the same.

@@ -2,6 +2,7 @@ import type { Application } from '../../api/application.ts';
 import type {
   ApplicationPhase,
   ApplicationStatus,
+  Artifact,
   GitRepositoryStatus,
 } from '../../api/application-status.ts';
 import type { SourceState } from '../../gitops/source/git-source.ts';
@@ -87,7 +88,7 @@ function sourceStatusOf(view: ApplicationView): ApplicationStatus['sourceStatus'
     return status?.sourceStatus;
   }
   const made = gitRepositoryStatus(source, { namespace, name, generation }, asGiven(previous), now);
-  const artifact = made.artifact ?? previous?.artifact;
+  const artifact = artifactOf(made.artifact, previous?.artifact);
   const url = made.url ?? previous?.url;
   return {
     gitRepoStatus: {
@@ -100,6 +101,13 @@ function sourceStatusOf(view: ApplicationView): ApplicationStatus['sourceStatus'
   };
 }
 
+/** One that was packed again, by another process, is the same. */
+function artifactOf(made: Artifact | undefined, previous: Artifact | undefined): Artifact | undefined {
+  if (made === undefined) return previous;
+  const isSame = made.digest === previous?.digest && made.revision === previous?.revision;
+  return isSame ? { ...made, lastUpdateTime: previous.lastUpdateTime } : made;
+}
+
 /** Only the conditions of what was written count. */
 function asGiven(status: GitRepositoryStatus | undefined): Parameters<typeof gitRepositoryStatus>[2] {
   if (status === undefined) return undefined;
@@ -110,7 +118,8 @@ function problemsOf(view: ApplicationView): readonly Problem[] {
   const { application, source, placements, trouble } = view;
   if (isDeleting(application)) return [deletion(placements)];
   const problems: Problem[] = [];
-  if (trouble !== undefined) problems.push(problem('False', trouble, trouble.isStalled ? 'stalled' : 'retrying'));
+  if (trouble !== undefined)
+    problems.push(problem('False', trouble, trouble.isStalled ? 'stalled' : 'retrying'));
   const { error, artifact } = source;
   if (error !== undefined) {
     const stays = artifact === undefined ? '' : `. Revision ${artifact.revision} stays in use`;
@@ -150,12 +159,15 @@ function placementProblems({ name, known, cluster, task }: Placement): readonly 
   const state = known.obstacle ?? known.ready;
   const named = (message: string): string => `${name}: ${message}`;
   if (task.kind === 'remove') {
-    const why = state?.reason.startsWith('Remov') || known.obstacle !== undefined ? state?.message : undefined;
+    const why =
+      state?.reason.startsWith('Remov') || known.obstacle !== undefined ? state?.message : undefined;
     const message = named(why === undefined ? 'to be removed' : `to be removed: ${why}`);
     return [problem('Unknown', { reason: 'Removing', message }, 'progressing')];
   }
   if (state === undefined) {
-    return [problem('Unknown', { reason: 'Progressing', message: named('not looked at yet') }, 'progressing')];
+    return [
+      problem('Unknown', { reason: 'Progressing', message: named('not looked at yet') }, 'progressing'),
+    ];
   }
   if (state.status !== 'True') {
     // To wait is no failure.

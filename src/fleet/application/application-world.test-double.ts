@@ -40,7 +40,10 @@ function filesOf(folder: string, at: string): Files {
 }
 
 /** What the walkthrough's repository has. */
-export const walkthrough: Files = { ...filesOf('webapp', 'deploy/webapp'), ...filesOf('kustomize', 'kustomize') };
+export const walkthrough: Files = {
+  ...filesOf('webapp', 'deploy/webapp'),
+  ...filesOf('kustomize', 'kustomize'),
+};
 
 /** A host, two members, a git server and the manager, on virtual time. */
 export class ApplicationWorld extends FleetWorld {
@@ -95,7 +98,9 @@ export class ApplicationWorld extends FleetWorld {
     const draft = parse(text) as Draft;
     change(draft);
     await this.run(
-      this.host.resource(applicationKind).apply(draft as unknown as Unstructured, { fieldManager: 'person', force: true }),
+      this.host
+        .resource(applicationKind)
+        .apply(draft as unknown as Unstructured, { fieldManager: 'person', force: true }),
     );
   }
 
@@ -162,7 +167,9 @@ export class ApplicationWorld extends FleetWorld {
 
   async imageOf(member: string, name: string, namespace = 'webapp'): Promise<string | undefined> {
     const deployment = await this.find(member, deploymentKind, name, namespace);
-    const { spec } = (deployment ?? {}) as { spec?: { template: { spec: { containers: { image: string }[] } } } };
+    const { spec } = (deployment ?? {}) as {
+      spec?: { template: { spec: { containers: { image: string }[] } } };
+    };
     return spec?.template.spec.containers[0]?.image;
   }
 

@@ -112,7 +112,9 @@ describe('the walkthrough', () => {
     await world.settle(100);
 
     const { status } = await world.application();
-    const phases = status?.syncStatus?.map(({ rolloutStatus }) => rolloutStatus?.rolloutStatusInCluster?.phase);
+    const phases = status?.syncStatus?.map(
+      ({ rolloutStatus }) => rolloutStatus?.rolloutStatusInCluster?.phase,
+    );
     expect(phases).toEqual(['Initialized', 'Progressing', undefined, undefined]);
     expect(await world.verdict()).toMatchObject({
       phase: 'Progressing',
@@ -177,23 +179,18 @@ describe('the walkthrough', () => {
 });
 
 describe('drift', () => {
-  const change = { spec: { template: { spec: { $setElementOrder: undefined } } } };
-  const setImage = async (name: string, namespace: string): Promise<void> => {
-    void change;
-    const container = name;
-    const deployments = world.member(one).resource(deploymentKind);
+  const setImage = (name: string, container: string, namespace: string): Promise<unknown> => {
     const containers = [{ name: container, image: 'elsewhere:1' }];
     const patch = { spec: { template: { spec: { containers } } } };
-    const container0 = name === 'podinfo' ? 'podinfod' : name;
-    containers[0]!.name = container0;
-    await world.run(deployments.patch({ namespace, name }, 'strategic', patch, { fieldManager: 'person' }));
+    const deployments = world.member(one).resource(deploymentKind);
+    return world.run(deployments.patch({ namespace, name }, 'strategic', patch, { fieldManager: 'person' }));
   };
 
   test('is repaired where there is an interval, and left where it is 0s', async () => {
     await deliver();
 
-    await setImage('podinfo', 'default');
-    await setImage('frontend', 'webapp');
+    await setImage('podinfo', 'podinfod', 'default');
+    await setImage('frontend', 'frontend', 'webapp');
     await world.settle();
 
     expect(await world.imageOf(one, 'podinfo', 'default')).not.toBe('elsewhere:1');
@@ -204,9 +201,10 @@ describe('drift', () => {
 
   test('that was left is not repaired by a new process either', async () => {
     await deliver();
-    await setImage('frontend', 'webapp');
-    await setImage('podinfo', 'default');
+    await setImage('frontend', 'frontend', 'webapp');
+    await setImage('podinfo', 'podinfod', 'default');
     await world.settle();
+    await world.runPods(one);
     await world.stop();
     const before = await world.application();
 
@@ -312,7 +310,9 @@ describe('clusters', () => {
 
   test('that leave the fleet are cleaned', async () => {
     await deliver();
-    await world.patch(fleetKind, 'quickstart', { spec: { clusters: [{ kind: 'AttachedCluster', name: two }] } });
+    await world.patch(fleetKind, 'quickstart', {
+      spec: { clusters: [{ kind: 'AttachedCluster', name: two }] },
+    });
     await world.settle(10_000);
 
     await expectClean(one);
@@ -340,7 +340,11 @@ export async function expectClean(member: string): Promise<void> {
     [deploymentKind, 'podinfo', 'default'],
   ];
   for (const [kind, name, namespace] of gone) {
-    expect([kind.kind, name, await world.exists(member, kind, name, namespace)]).toEqual([kind.kind, name, false]);
+    expect([kind.kind, name, await world.exists(member, kind, name, namespace)]).toEqual([
+      kind.kind,
+      name,
+      false,
+    ]);
   }
 }
 

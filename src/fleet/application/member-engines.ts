@@ -39,9 +39,12 @@ export interface Reachable {
 
 /** Why nothing can be done on a cluster now. */
 export interface Obstacle {
-  readonly reason: 'ClusterMissing' | 'ClusterNotReady';
+  /** `Connecting`: it is not known yet whether it answers. */
+  readonly reason: 'ClusterMissing' | 'ClusterNotReady' | 'Connecting';
   readonly message: string;
 }
+
+const connecting: Obstacle = { reason: 'Connecting', message: 'connecting to the cluster' };
 
 /** A connection, and what works over it. */
 interface Link {
@@ -87,7 +90,7 @@ export class MemberEngines {
     const obstacle = this.obstacle(namespace, cluster);
     if (obstacle !== undefined) return obstacle;
     const link = this.#link(key, cluster);
-    if (link === undefined) return { reason: 'ClusterNotReady', message: 'connecting to the cluster' };
+    if (link === undefined) return connecting;
     return {
       sync: this.#sync(key, application, link),
       rollouts: () => this.#rollouts(key, link),
@@ -106,7 +109,8 @@ export class MemberEngines {
     }
     const status = members.status(formatKey({ namespace, name }));
     if (status?.ready === true) return undefined;
-    const { reason, message } = status ?? { reason: 'Connecting', message: 'connecting to the cluster' };
+    if (status?.ready === undefined) return connecting;
+    const { reason, message } = status;
     return { reason: 'ClusterNotReady', message: `cluster ${name}: ${reason}: ${message}` };
   }
 

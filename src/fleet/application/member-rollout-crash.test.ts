@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { canaryKind, serviceKind } from '../kinds.ts';
+import { crdKind } from '../fleet-world.test-double.ts';
+import { canaryKind, daemonSetKind, namespaceKind, serviceKind } from '../kinds.ts';
 import { type MemberRollouts, plannedRollout } from './member-rollout.ts';
 import { custom, type Death, type Life, MemberWorld, place } from './member-world.test-double.ts';
 
@@ -77,6 +78,7 @@ async function survives(story: Story, death: Death): Promise<boolean> {
   expect(wasKilled || outcome === 'done').toBe(true);
   const life = await carryOn(world, story);
   expect(await world.traces()).toEqual(story.end);
+  expect(world.lost).toEqual([]);
   life.requests.length = 0;
   await world.run(story.work(life.rollouts, world.signal));
   expect(life.requests.filter((request) => !request.startsWith('GET '))).toEqual([]);
@@ -113,9 +115,74 @@ test('given up by its caller at any moment, it goes on from there', async () => 
     await world.run(work);
     await world.run(story.work(life.rollouts, world.signal));
     expect(await world.traces()).toEqual([]);
-    expect(await world.get(canaryKind, 'backend')).toBeUndefined();
+    expect(world.lost).toEqual([]);
     expect(await world.get(serviceKind, 'backend')).toBeDefined();
     await life.end();
     await world.close();
   }
 }, 60_000);
+
+test('the kinds of the engine go and come again', async () => {
+  const world = await MemberWorld.open();
+  const { rollouts, end } = world.start();
+  await world.run(rollouts.install(custom, place, world.signal));
+  const definitions = world.client.resource(crdKind);
+  await world.run(definitions.delete({ name: 'canaries.flagger.app' }));
+  await world.clock.advance(60_000);
+  const refused = rollouts.install(custom, place, world.signal);
+  await expect(world.run(refused)).rejects.toThrow('does not serve Canaries');
+  await world.installDefinitions();
+  await world.run(rollouts.install(custom, place, world.signal));
+  expect(await world.traces()).toEqual(whole);
+  await end();
+  await world.close();
+});
+
+test('a namespace that goes with all that is in it is no obstacle', async () => {
+  const world = await MemberWorld.open();
+  world.runAgent();
+  const { rollouts, requests, end } = world.start();
+  await world.run(rollouts.install(custom, place, world.signal));
+  await world.clock.advance(pauseMs);
+  await world.run(world.client.resource(namespaceKind).delete({ name: 'webapp' }));
+  await world.run(rollouts.remove(plannedRollout(custom), place, world.signal));
+  await world.clock.advance(pauseMs);
+  expect(await world.traces()).toEqual([]);
+  expect(await world.get(namespaceKind, 'webapp')).toBeUndefined();
+  requests.length = 0;
+  await world.run(rollouts.remove(plannedRollout(custom), place, world.signal));
+  await world.clock.advance(600_000);
+  expect(requests.filter((request) => !request.startsWith('GET '))).toEqual([]);
+  await end();
+  await world.close();
+});
+
+test('a DaemonSet, in whatever case it was written', async () => {
+  const world = await MemberWorld.open();
+  const { rollouts, end } = world.start();
+  const rollout = { ...custom, workload: { ...workload, kind: 'daemonset' } };
+  const install = (): Promise<unknown> => world.run(rollouts.install(rollout, place, world.signal));
+  await world.workload('frontend');
+  await expect(install()).rejects.toThrow('DaemonSet webapp/frontend is not there');
+  await world.create(daemonSetKind, {
+    metadata: { name: 'frontend', namespace: 'webapp' },
+    spec: {
+      selector: { matchLabels: { app: 'd' } },
+      template: { metadata: { labels: { app: 'd' } }, spec: { containers: [{ name: 'd', image: 'd' }] } },
+    },
+  });
+  await world.clock.advance(1000);
+  await install();
+  const canary = await world.get(canaryKind, 'frontend');
+  expect(canary?.['spec']).toMatchObject({ targetRef: { kind: 'DaemonSet', name: 'frontend' } });
+  await end();
+  await world.close();
+});
+
+test('what is asked of a connection that was closed is given up', async () => {
+  const world = await MemberWorld.open();
+  const { rollouts, end } = world.start();
+  await end();
+  await expect(world.run(rollouts.prepare(custom, place, world.signal))).rejects.toThrow('was closed');
+  await world.close();
+});

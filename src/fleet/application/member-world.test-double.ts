@@ -1,6 +1,7 @@
 import { rolloutDefinitions } from '../../api/custom-resource-definitions.ts';
 import type { Rollout } from '../../api/application.ts';
 import { type Canary, canaryFinalizer } from '../../api/canary.ts';
+import { linkAbort } from '../../base/abort.ts';
 import { VirtualClock } from '../../base/clock.ts';
 import { type Fetch, FetchError } from '../../base/fetch.ts';
 import { silentLog } from '../../base/log.ts';
@@ -37,6 +38,8 @@ export interface Life {
 export class MemberWorld {
   readonly clock = new VirtualClock();
   readonly signal = new AbortController().signal;
+  /** Canaries that were begun and vanished before their agent had given the workload back. */
+  readonly lost: string[] = [];
   readonly #stop = new AbortController();
   #cluster: Cluster | undefined;
 
@@ -134,12 +137,14 @@ export class MemberWorld {
       random: seededRandom('agent'),
       log: silentLog,
     });
+    const released = new Set<string | undefined>();
     const act = async ({ metadata, spec, status }: Canary): Promise<void> => {
       const key = { namespace: metadata.namespace, name: metadata.name ?? '' };
       const isHeld = metadata.finalizers?.includes(canaryFinalizer) === true;
       const wantsHold = metadata.deletionTimestamp === undefined && spec.revertOnDeletion === true;
       if (isHeld !== wantsHold) {
         const finalizers = wantsHold ? [canaryFinalizer] : [];
+        if (metadata.deletionTimestamp !== undefined) released.add(metadata.uid);
         await client.patch(key, 'merge', { metadata: { finalizers } }, { fieldManager: 'viridian-agent' });
       } else if (status?.phase === undefined && !isHeld) {
         const begun = { phase: 'Initialized', conditions: [], lastTransitionTime: '2026-01-01T00:00:00Z' };
@@ -147,10 +152,13 @@ export class MemberWorld {
       }
     };
     store.subscribe((event) => {
+      const { metadata, status } = event.object;
+      const isLost = status?.phase !== undefined && !released.has(metadata.uid);
+      if (event.type === 'deleted' && isLost) this.lost.push(metadata.name ?? '');
       if (event.type !== 'deleted') void this.clock.sleep(500).then(() => act(event.object).catch(() => {}));
     });
-    const stopped = AbortSignal.any([end.signal, this.#stop.signal]);
-    void store.run(stopped);
+    const stopped = linkAbort(end.signal, this.#stop.signal);
+    void store.run(stopped.signal);
     return () => end.abort();
   }
 

@@ -94,7 +94,10 @@ export class PlacementController {
   }
 
   /** A Canary on a cluster has changed. */
-  onCanary(cluster: string, { namespace, name }: { readonly namespace: string; readonly name: string }): void {
+  onCanary(
+    cluster: string,
+    { namespace, name }: { readonly namespace: string; readonly name: string },
+  ): void {
     for (const placement of this.#options.placements.onCluster(cluster)) {
       const { rollout } = placement.known;
       if (rollout?.namespace !== namespace || rollout.name !== name) continue;
@@ -121,7 +124,8 @@ export class PlacementController {
     if (reachable === undefined) return undefined;
     this.#watchCanary(placement, reachable);
     if (task.kind === 'leave') return undefined;
-    const isOnlyRollout = !placement.isDue && task.kind === 'sync' && placement.known.ready?.outlook === 'done';
+    const isOnlyRollout =
+      !placement.isDue && task.kind === 'sync' && placement.known.ready?.outlook === 'done';
     const touched = this.#touched.delete(placement);
     if (!placement.isDue && !(touched && isOnlyRollout)) return undefined;
     const reason = this.#wait(placement, task);
@@ -159,6 +163,8 @@ export class PlacementController {
   }
 
   #hinder(placement: Placement, { reason, message }: Obstacle): void {
+    // What was known holds until more is.
+    if (reason === 'Connecting') return;
     if (placement.known.obstacle?.reason !== reason) {
       this.#options.report(placement, 'Warning', reason, `${placement.name}: ${message}`);
     }

@@ -17,7 +17,11 @@ const neverObserved = -1;
  * @param previous the entry as it is: conditions whose status stays keep their time
  * @param now milliseconds since the Unix epoch
  */
-export function syncStatusOf(placement: Placement, previous: SyncStatus | undefined, now: number): SyncStatus {
+export function syncStatusOf(
+  placement: Placement,
+  previous: SyncStatus | undefined,
+  now: number,
+): SyncStatus {
   const { known, cluster, name, spec } = placement;
   const rollout = rolloutStatusOf(known, cluster.name);
   return {
@@ -55,7 +59,10 @@ function kustomizationStatusOf(
   now: number,
 ): KustomizationStatus {
   const entries = [...known.entries];
-  return { ...revisionsOf(known, previous, now), ...(entries.length === 0 ? {} : { inventory: { entries } }) };
+  return {
+    ...revisionsOf(known, previous, now),
+    ...(entries.length === 0 ? {} : { inventory: { entries } }),
+  };
 }
 
 type Revisions = Omit<KustomizationStatus, 'inventory'>;

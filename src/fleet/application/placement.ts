@@ -193,10 +193,7 @@ export class Placement {
 const nothing: Known = { entries: [], unhealthy: [] };
 
 /** What a status that was written earlier, by another process perhaps, tells. */
-export function knownFrom(
-  item: ApplicationInventoryItem | undefined,
-  entry: SyncStatus | undefined,
-): Known {
+export function knownFrom(item: ApplicationInventoryItem | undefined, entry: SyncStatus | undefined): Known {
   const status = entry?.kustomizationStatus;
   if (item === undefined && status === undefined) return nothing;
   const ready = getCondition(status?.conditions, 'Ready');

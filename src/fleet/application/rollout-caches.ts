@@ -1,6 +1,6 @@
 import type { Canary } from '../../api/canary.ts';
 import type { Clock } from '../../base/clock.ts';
-import { DeadlineError } from '../../base/errors.ts';
+import { CancelledError, DeadlineError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import { isNotFound } from '../../kube/api-error.ts';
@@ -60,6 +60,7 @@ export class RolloutCaches {
   readonly #running = new Set<Promise<void>>();
   readonly #namespaces = new Map<string, Watched<Surroundings>>();
   #engine: Watched<EngineObjects> | undefined;
+  #isClosed = false;
 
   /** @param onEvent called for every change of an object that is watched */
   constructor(options: RolloutCachesOptions, onEvent: (event: StoreEvent<KubeObject>) => void) {
@@ -110,20 +111,26 @@ export class RolloutCaches {
 
   /** Resolves when nothing is watched any more. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#engine?.end.abort();
     for (const { end } of this.#namespaces.values()) end.abort();
     await Promise.all(this.#running);
   }
 
+  #end(): AbortController {
+    if (this.#isClosed) throw new CancelledError('the connection to the cluster was closed');
+    return new AbortController();
+  }
+
   #watchEngine(): Watched<EngineObjects> {
-    const end = new AbortController();
+    const end = this.#end();
     const canaries = this.#cached<Canary>(canaryKind, end.signal);
     const metricTemplates = this.#cached(metricTemplateKind, end.signal);
     return { objects: { canaries, metricTemplates }, stores: [canaries.store, metricTemplates.store], end };
   }
 
   #watchNamespace(namespace: string): Watched<Surroundings> {
-    const end = new AbortController();
+    const end = this.#end();
     const selection = { fieldSelector: `metadata.name=${namespace}` };
     const objects = {
       namespaces: this.#cached(namespaceKind, end.signal, { selection }),

@@ -9,7 +9,7 @@ import { missingService, missingWorkload, notOurs } from './rollout-errors.ts';
 import { checkNamespace } from './rollout-namespace.ts';
 import { placeOfOwner } from './rollout-ownership.ts';
 
-export interface RolloutRoom {
+interface RolloutRoom {
   readonly rollout: Rollout;
   readonly installed: InstalledRollout;
   readonly place: RolloutPlace;

@@ -99,7 +99,7 @@ function isUntouched(canary: Canary, { store }: CachedResource<Canary>): boolean
   return store.list().some((other) => sharesTarget(other, canary) && age(other) < age(canary));
 }
 
-export function sharesTarget(one: Canary, other: Canary): boolean {
+function sharesTarget(one: Canary, other: Canary): boolean {
   const [a, b] = [one.metadata, other.metadata];
   const [{ targetRef: target }, { targetRef }] = [one.spec, other.spec];
   return (

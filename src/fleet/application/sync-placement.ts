@@ -3,7 +3,12 @@ import { parseDuration } from '../../base/duration.ts';
 import { errorMessage, nextStep } from '../../base/errors.ts';
 import { entryOf, type InventoryEntry, refOfObject } from '../../gitops/sync/inventory.ts';
 import type { SyncChange, SyncFailure } from '../../gitops/sync/sync.ts';
-import { applicationLabel, namespaceLabel, policyLabel, type SyncOwner } from '../../gitops/sync/ownership.ts';
+import {
+  applicationLabel,
+  namespaceLabel,
+  policyLabel,
+  type SyncOwner,
+} from '../../gitops/sync/ownership.ts';
 import type { Unstructured } from '../../machinery/object.ts';
 import type { InstalledRollout } from './member-engine.ts';
 import type { Reachable } from './member-engines.ts';
@@ -59,7 +64,10 @@ export async function syncPlacement(run: PlacementRun, task: SyncTask): Promise<
   }
   const { rollout: installed, entries } = placement.known;
   const isHeld = installed !== undefined && isPruned(installed, entries, objects, kustomization.prune);
-  if (installed !== undefined && (rollout === undefined || isHeld || !isSameRollout(installed, plannedRollout(rollout)))) {
+  if (
+    installed !== undefined &&
+    (rollout === undefined || isHeld || !isSameRollout(installed, plannedRollout(rollout)))
+  ) {
     await removeRollout(run, installed);
   }
   if (rollout !== undefined) {

@@ -24,11 +24,6 @@ export function isCreatedOnly(desired: KubeObject): boolean {
   return says(desired, 'ssa', 'ifnotpresent');
 }
 
-/** `ssa: Merge`, in git: fields that people set by hand stay. */
-export function isMerged(desired: KubeObject): boolean {
-  return says(desired, 'ssa', 'merge');
-}
-
 /** `prune: disabled`, on the live object: it stays when git no longer has it. */
 export function isKept(live: KubeObject): boolean {
   return says(live, 'prune', 'disabled') || isLeftAlone(live);

@@ -21,7 +21,7 @@ export const policyLabel = 'viridian.dev/policy';
 const nameLabel = 'kustomize.toolkit.fluxcd.io/name';
 const ownerNamespaceLabel = 'kustomize.toolkit.fluxcd.io/namespace';
 
-export function ownershipLabels(owner: SyncOwner): Readonly<Record<string, string>> {
+function ownershipLabels(owner: SyncOwner): Readonly<Record<string, string>> {
   return {
     [nameLabel]: labelValue(owner.name),
     [ownerNamespaceLabel]: labelValue(owner.namespace),
@@ -47,7 +47,7 @@ export function keyOfOwner({ namespace, name }: SyncOwner): string {
 }
 
 /** The {@link keyOfOwner} that the labels of an object tell. */
-export function ownerKeyOf({ metadata: { labels = {} } }: KubeObject | Unstructured): string {
+function ownerKeyOf({ metadata: { labels = {} } }: KubeObject | Unstructured): string {
   return `${labels[ownerNamespaceLabel] ?? ''}/${labels[nameLabel] ?? ''}`;
 }
 

@@ -1,0 +1,151 @@
+import type { Canary } from '../../api/canary.ts';
+import type { Phase } from '../../api/canary-status.ts';
+import { canaryKind, deploymentKind, namespaceKind, serviceKind } from '../../fleet/kinds.ts';
+import type { ResourceKind } from '../../kube/resource-client.ts';
+import type { Store } from '../../kube/store.ts';
+import { asJson, type Unstructured } from '../../machinery/object.ts';
+import type { SandboxCluster } from '../../sandbox/sandbox-cluster.ts';
+import { valueAt } from './demo-manifests.ts';
+import type { Watches } from './demo-watch.ts';
+
+export const virtualServiceKind: ResourceKind = {
+  group: 'networking.istio.io',
+  version: 'v1',
+  resource: 'virtualservices',
+  kind: 'VirtualService',
+  namespaced: true,
+};
+
+/** Of the traffic of users, in percent. */
+export interface Split {
+  readonly primary: number;
+  readonly canary: number;
+}
+
+const backend = 'webapp/backend';
+
+/** What is seen of one member. */
+export class DemoMember {
+  readonly cluster: SandboxCluster;
+  readonly canaries: Store<Canary>;
+  readonly deployments: Store;
+  readonly services: Store;
+  readonly virtualServices: Store;
+  readonly namespaces: Store;
+  /** Phases of the Canary since {@link forget}, each as often as there was news of it. */
+  #phases: Phase[] = [];
+  #wasRouted = false;
+
+  private constructor(cluster: SandboxCluster, canaries: Store<Canary>, others: readonly Store[]) {
+    this.cluster = cluster;
+    this.canaries = canaries;
+    const [deployments, services, virtualServices, namespaces] = others;
+    if (!deployments || !services || !virtualServices || !namespaces)
+      throw new RangeError('a store is missing');
+    this.deployments = deployments;
+    this.services = services;
+    this.virtualServices = virtualServices;
+    this.namespaces = namespaces;
+    canaries.subscribe((event) => {
+      const phase = event.type === 'deleted' ? undefined : event.object.status?.phase;
+      if (phase !== undefined && phase !== '') this.#phases.push(phase);
+    });
+    virtualServices.subscribe(() => {
+      this.#wasRouted ||= this.isRouted;
+    });
+  }
+
+  /** Watches a cluster that the kinds of the engine are served on. */
+  static async open(cluster: SandboxCluster, watches: Watches, signal: AbortSignal): Promise<DemoMember> {
+    const kinds = [deploymentKind, serviceKind, virtualServiceKind, namespaceKind];
+    const { client } = cluster;
+    const [canaries, others] = await Promise.all([
+      watches.open<Canary>(client, canaryKind, signal),
+      Promise.all(kinds.map((kind) => watches.open(client, kind, signal))),
+    ]);
+    return new DemoMember(cluster, canaries, others);
+  }
+
+  get name(): string {
+    return this.cluster.name;
+  }
+
+  get canary(): Canary | undefined {
+    return this.canaries.get(backend);
+  }
+
+  get phase(): Phase | undefined {
+    return this.canary?.status?.phase;
+  }
+
+  /** Where users go; undefined where there is no route. */
+  get split(): Split | undefined {
+    return splitOf(this.virtualServices.get(backend));
+  }
+
+  /** Whether users reach the version under test. */
+  get isRouted(): boolean {
+    return (this.split?.canary ?? 0) > 0;
+  }
+
+  /** Since {@link forget}. */
+  get phases(): readonly Phase[] {
+    return this.#phases;
+  }
+
+  /** Whether users have reached the version under test since {@link forget}. */
+  get wasRouted(): boolean {
+    return this.#wasRouted;
+  }
+
+  forget(): void {
+    this.#phases = [];
+    this.#wasRouted = this.isRouted;
+  }
+
+  /** Version of podinfo in a Deployment of the namespace; undefined where there is none. */
+  version(deployment: string): string | undefined {
+    return versionOf(this.deployments.get(`webapp/${deployment}`));
+  }
+
+  readyReplicas(deployment: string): number {
+    const ready = valueAt(this.deployments.get(`webapp/${deployment}`), 'status', 'readyReplicas');
+    return typeof ready === 'number' ? ready : 0;
+  }
+
+  /** As `kubectl set image` does it. */
+  async setImage(version: string): Promise<void> {
+    const containers = [{ name: 'backend', image: `ghcr.io/stefanprodan/podinfo:${version}` }];
+    await this.cluster.client
+      .resource(deploymentKind)
+      .patch(
+        { namespace: 'webapp', name: 'backend' },
+        'strategic',
+        { spec: { template: { spec: { containers } } } },
+        { fieldManager: 'kubectl-set' },
+      );
+  }
+}
+
+/** The weights of a VirtualService between `backend-primary` and `backend-canary`. */
+export function splitOf(virtualService: Unstructured | undefined): Split | undefined {
+  if (virtualService === undefined) return undefined;
+  const routes = valueAt(asJson(virtualService), 'spec', 'http', 0, 'route');
+  if (!Array.isArray(routes)) return undefined;
+  const split = { primary: 0, canary: 0 };
+  for (const route of routes) {
+    const host = valueAt(route, 'destination', 'host');
+    const weight = valueAt(route, 'weight') ?? 100;
+    if (typeof host !== 'string' || typeof weight !== 'number') continue;
+    const [name] = host.split('.');
+    if (name === 'backend-canary') split.canary += weight;
+    else split.primary += weight;
+  }
+  return split;
+}
+
+/** The tag of the first container's image. */
+function versionOf(deployment: Unstructured | undefined): string | undefined {
+  const image = valueAt(deployment, 'spec', 'template', 'spec', 'containers', 0, 'image');
+  return typeof image === 'string' ? image.slice(image.lastIndexOf(':') + 1) : undefined;
+}
