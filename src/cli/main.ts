@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { Command, InvalidArgumentError } from 'commander';
+import type { DemoOptions } from './demo/demo.ts';
 import type { SandboxCommandOptions } from './sandbox.ts';
 
 // Everything below is imported by the command that needs it, and compiled only once on this machine.
@@ -48,6 +49,23 @@ program
       process.exitCode = await runSandbox({ ...options, portBase, version });
     },
   );
+
+program
+  .command('demo')
+  .description('deliver from git to two clusters, test, promote and take back, before your eyes')
+  .option('--members <number>', 'clusters beside the host', parseDemoMembers, 2)
+  .option(
+    '--interval <seconds>',
+    'between two checks of a rollout; 90 is the pace of the example',
+    parseInterval,
+    5,
+  )
+  .option('--report <file>', 'write what happened to this file, as JSON')
+  .option('--plain', 'lines without colours, nothing redrawn', false)
+  .action(async (options: Omit<DemoOptions, 'report' | 'version'> & { report?: string }) => {
+    const { runDemo } = await import('./demo/demo.ts');
+    process.exitCode = await runDemo({ ...options, report: options.report, version });
+  });
 
 program
   .command('agent')
@@ -105,6 +123,18 @@ function parseMembers(text: string): number {
   const members = Number(text);
   if (/^\d+$/.test(text) && members <= 20) return members;
   throw new InvalidArgumentError('Members are a whole number from 0 to 20.');
+}
+
+function parseDemoMembers(text: string): number {
+  const members = Number(text);
+  if (/^\d+$/.test(text) && members >= 1 && members <= 10) return members;
+  throw new InvalidArgumentError('Members are a whole number from 1 to 10.');
+}
+
+function parseInterval(text: string): number {
+  const interval = Number(text);
+  if (/^\d+$/.test(text) && interval >= 1 && interval <= 600) return interval;
+  throw new InvalidArgumentError('An interval is a whole number of seconds, from 1 to 600.');
 }
 
 function parsePort(text: string): number {

@@ -25,6 +25,11 @@ export class Budget {
     }
   }
 
+  /** A document of YAML starts. */
+  spendDocument(where: string): void {
+    this.spend(30, where);
+  }
+
   /** A token of YAML on its way to a value. */
   spendToken(where: string): void {
     this.spend(2, where);

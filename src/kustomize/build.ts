@@ -27,14 +27,15 @@ import { parseYamlDocuments } from './yaml-documents.ts';
  * Source: Flux, pkg kustomize; kustomize 5.
  *
  * @param path of the folder, relative to the root of `files`
+ * @param budget what it may cost at most
  * @throws InvalidInputError with code `BuildFailed`, `BuildUnsupported` or, from a patch, `TooDeep`
  */
 export function build(
   files: FileTree,
   path: string,
   overlay: KustomizationOverlay = {},
+  budget: Budget = new Budget(),
 ): readonly Unstructured[] {
-  const budget = new Budget();
   const folder = resolvePath('', path);
   if (!isFolder(files, folder)) throw buildError(`${path}: no such folder`);
   const file = findKustomization(files, folder);

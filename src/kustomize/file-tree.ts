@@ -1,6 +1,6 @@
 import { buildError } from './build-error.ts';
 
-/** Files by path below the root, written with `/` and without `./`. Folders exist by what they hold. */
+/** Files by their path below the root: relative, with `/`, no `.` or `..` in it. Folders exist by what they hold. */
 export type FileTree = ReadonlyMap<string, Uint8Array>;
 
 const kustomizationNames = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];

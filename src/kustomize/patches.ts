@@ -36,20 +36,25 @@ export function applyPatch(
   const operations = documents.filter((value) => Array.isArray(value));
   const [first] = documents;
   if (first === undefined) throw buildError(`${where}: the patch is empty`);
-  if (operations.length === 0) applyMergePatches(resources, patch, documents, where);
-  else if (documents.length === 1) applyOperations(resources, patch, first, where);
-  else throw buildError(`${where}: a list of operations must be the only document of a patch`);
-  resources.refresh(where);
+  if (operations.length > 0 && documents.length > 1)
+    throw buildError(`${where}: a list of operations must be the only document of a patch`);
+  const patched =
+    operations.length === 0
+      ? applyMergePatches(resources, patch, documents, where)
+      : applyOperations(resources, patch, first, where);
+  if (patched > 0) resources.refresh(where);
 }
 
 function selected(resources: ResourceList, patch: Patch, where: string): readonly Resource[] {
   return resources.all.filter(compileSelector(patch.target ?? {}, `${where}: target`, resources.budget));
 }
 
-function applyOperations(resources: ResourceList, patch: Patch, operations: Json, where: string): void {
+/** @returns how many objects it applied to */
+function applyOperations(resources: ResourceList, patch: Patch, operations: Json, where: string): number {
   if (patch.target == null) throw buildError(`${where}: a JSON patch needs a target`);
   const size = sizeOf(operations);
-  for (const resource of selected(resources, patch, where)) {
+  const targets = selected(resources, patch, where);
+  for (const resource of targets) {
     rememberId(resource);
     try {
       const before = sizeOf(resource.object);
@@ -61,26 +66,29 @@ function applyOperations(resources: ResourceList, patch: Patch, operations: Json
       throw buildError(`${where}: ${formatId(idOf(resource))}: ${errorMessage(error)}`, error);
     }
   }
+  return targets.length;
 }
 
+/** @returns how many objects they applied to */
 function applyMergePatches(
   resources: ResourceList,
   patch: Patch,
   documents: readonly Json[],
   where: string,
-): void {
+): number {
   if (patch.target == null) {
     for (const document of documents) {
       const { object } = newResource(document, where);
       merge(resources, findTarget(resources, object, where), object, patch, where);
     }
-    return;
+    return documents.length;
   }
   const [document] = documents;
   if (documents.length > 1) throw buildError(`${where}: a patch with a target is a single document`);
   if (!isObject(document)) throw buildError(`${where}: the patch is not a map`);
-  for (const resource of selected(resources, patch, where))
-    merge(resources, resource, document, patch, where);
+  const targets = selected(resources, patch, where);
+  for (const resource of targets) merge(resources, resource, document, patch, where);
+  return targets.length;
 }
 
 /** The only object that a patch without target can mean, by its id now or at an earlier level. */

@@ -1,9 +1,14 @@
 import { Document, stringify, visit } from 'yaml';
 import type { Unstructured } from '../machinery/object.ts';
+import { plainScalar } from './plain-scalar.ts';
 
-/** Text that YAML 1.1 or go-yaml would read as something else than text. */
-const ambiguous =
-  /^(?:~|null|y|n|yes|no|on|off|true|false|\.nan|[-+]?\.inf|[-+]?[0-9][0-9_.:]*(?:e[-+]?[0-9]+)?|[-+]?0[xob][0-9a-f_]+|\d{4}-\d\d?-\d\d?.*|<<|=)$/i;
+/** Words and numbers of YAML 1.1 that stay text here, so that no reader takes them for anything else. */
+const words = /^(?:y|n|yes|no|on|off|<<|[-+]?\d[\d_]*(?::[0-5]?\d)+(?:\.[\d_]*)?)$/i;
+
+/** Text that YAML 1.1 or go-yaml would read as something else than text, or not at all. */
+function needsQuotes(text: string): boolean {
+  return plainScalar(text) !== text || words.test(text) || /\t| \n/.test(text);
+}
 
 /** Objects as kustomize prints them: sorted keys, lists as far in as their key, documents between `---`. */
 export function renderYaml(objects: readonly Unstructured[]): string {
@@ -22,8 +27,8 @@ function renderObject(object: Unstructured): string {
     },
     Scalar(_, scalar) {
       if (typeof scalar.value !== 'string') return;
-      if (scalar.value.includes('\n')) scalar.type = 'BLOCK_LITERAL';
-      else if (ambiguous.test(scalar.value)) scalar.type = 'QUOTE_DOUBLE';
+      if (needsQuotes(scalar.value)) scalar.type = 'QUOTE_DOUBLE';
+      else if (scalar.value.includes('\n')) scalar.type = 'BLOCK_LITERAL';
       else if (scalar.value.includes("'") && isQuoted(scalar.value)) scalar.type = 'QUOTE_SINGLE';
     },
   });

@@ -1,4 +1,4 @@
-import { groupOf, gvkOf, type GroupVersionKind } from '../machinery/group-version-kind.ts';
+import { gvkOf, type GroupVersionKind } from '../machinery/group-version-kind.ts';
 import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
 import type { Budget } from './budget.ts';
 import { buildError } from './build-error.ts';
@@ -179,7 +179,7 @@ export class ResourceList {
   }
 
   add(resources: readonly Resource[]): void {
-    this.budget.spendLooks(resources.length, 'resources');
+    this.budget.spendLooks(3 * resources.length, 'resources');
     for (const resource of resources) {
       const id = idOf(resource);
       const key = keyOf(id);

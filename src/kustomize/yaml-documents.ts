@@ -79,7 +79,10 @@ function* tokensOf(text: string, where: string, lines: LineCounter, budget: Budg
     left -= 1;
     if (left < 0) throw buildError(`${where}: a document has more than ${maxTokens} tokens`);
     for (const token of parser.next(lexeme)) {
-      if (token.type === 'document') left = maxTokens;
+      if (token.type === 'document') {
+        budget.spendDocument(where);
+        left = maxTokens;
+      }
       yield token;
     }
   }

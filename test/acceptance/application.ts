@@ -10,7 +10,7 @@ export function getApplication(host: Kubectl, name: string): Promise<unknown> {
 }
 
 /** `blue-green-demo-0-attachedcluster-kurator-member1` */
-export function syncName(application: string, policy: number, member: string): string {
+function syncName(application: string, policy: number, member: string): string {
   return `${application}-${policy}-attachedcluster-${member}`;
 }
 

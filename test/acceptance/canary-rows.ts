@@ -106,7 +106,7 @@ export function checkPromotion(rows: readonly CanaryRow[], expected: ExpectedRun
  * The first is written when the new version is noticed; the next when its pods are ready. From then on the interval
  * counts.
  */
-export function checkPace(progressing: readonly CanaryRow[], intervalMs: number): string {
+function checkPace(progressing: readonly CanaryRow[], intervalMs: number): string {
   const spaces = progressing.slice(2).map(({ time }, i) => time - (progressing[i + 1]?.time ?? NaN));
   check(
     spaces.every((space) => Math.abs(space - intervalMs) <= toleranceMs + secondMs),

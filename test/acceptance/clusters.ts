@@ -80,7 +80,7 @@ async function startSandbox(
 }
 
 /** Reads, off the screen of `viridian sandbox`, where the gateways of its members are. */
-export function gatewaysOf(screen: string): ReadonlyMap<string, string> {
+function gatewaysOf(screen: string): ReadonlyMap<string, string> {
   const gateways = new Map<string, string>();
   let cluster = '';
   for (const line of screen.split('\n')) {

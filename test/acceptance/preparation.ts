@@ -209,7 +209,7 @@ async function attach(world: World): Promise<string> {
 }
 
 /** AttachedClusters and Fleet of the examples, for clusters of these names. */
-export async function fleetManifests(names: readonly string[]): Promise<readonly unknown[]> {
+async function fleetManifests(names: readonly string[]): Promise<readonly unknown[]> {
   const [template] = await documentsOf('examples/fleet/attachedclusters.yaml');
   const [fleet] = await documentsOf('examples/fleet/fleet.yaml');
   return [

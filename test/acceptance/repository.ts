@@ -87,7 +87,7 @@ async function addDaemonSet(work: string): Promise<void> {
 }
 
 /** A manifest of a Deployment without replicas, as one of a DaemonSet. */
-export function asDaemonSet(deployment: string): string {
+function asDaemonSet(deployment: string): string {
   return deployment
     .replace(/^kind: Deployment$/m, 'kind: DaemonSet')
     .replace(/^ {2}strategy:\n(?: {4}.*\n)+/m, '')

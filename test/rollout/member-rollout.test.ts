@@ -5,6 +5,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { MemberRollouts, plannedRollout } from '../../src/fleet/application/member-rollout.ts';
 import { placeOf } from '../../src/fleet/application/member-world.test-double.ts';
 import { namespaceKind } from '../../src/fleet/kinds.ts';
+import type { SandboxCall } from '../../src/sandbox/faults.ts';
 import { create } from '../sandbox/backend.ts';
 import { kinds, namespace, RolloutWorld } from './rollout-world.ts';
 
@@ -153,5 +154,27 @@ test('in the middle of an analysis too, and whoever is killed goes on', async ()
     expect(await world.replicas('podinfo')).toBe(2);
     expect([...world.answers.keys()].sort()).toEqual(['6.5.3', '6.5.4']);
     expect(await world.serves()).toEqual(['6.5.4']);
+  });
+}, 120_000);
+
+test('an agent that is about to let the Canary go does not, once it is to give the workload back', async () => {
+  let isSlow = false;
+  const onRequest = async ({ method, url }: SandboxCall, { clock }: RolloutWorld): Promise<void> => {
+    if (isSlow && method === 'PATCH' && /\/canaries\/podinfo(\?|$)/.test(url)) await clock.sleep(2000);
+  };
+  await RolloutWorld.run({ seed: 'member-rollout-3', onRequest }, async (world) => {
+    await usersOwn(world);
+    await withRollouts(world, async (rollouts, signal) => {
+      const rolloutPolicy = { ...rollout.rolloutPolicy, revertOnDeletion: true };
+      await rollouts.install({ ...rollout, rolloutPolicy }, place, signal);
+      await world.phase('Initialized');
+      isSlow = true;
+      await rollouts.install(rollout, place, signal);
+      await world.clock.sleep(500);
+      await rollouts.remove(plannedRollout(rollout), place, signal);
+      await world.clock.sleep(10_000);
+      expect(await namesOf(world)).toEqual(own);
+      expect(await world.replicas('podinfo')).toBe(2);
+    });
   });
 }, 120_000);

@@ -1,6 +1,8 @@
 import type { Canary } from '../../api/canary.ts';
 import type { Phase } from '../../api/canary-status.ts';
 import { canaryKind, deploymentKind, namespaceKind, serviceKind } from '../../fleet/kinds.ts';
+import type { KubeEvent } from '../../kube/event-correlator.ts';
+import { eventKind } from '../../kube/event-recorder.ts';
 import type { ResourceKind } from '../../kube/resource-client.ts';
 import type { Store } from '../../kube/store.ts';
 import { asJson, type Unstructured } from '../../machinery/object.ts';
@@ -8,12 +10,18 @@ import type { SandboxCluster } from '../../sandbox/sandbox-cluster.ts';
 import { valueAt } from './demo-manifests.ts';
 import type { Watches } from './demo-watch.ts';
 
+const istio = { group: 'networking.istio.io', version: 'v1', namespaced: true };
 export const virtualServiceKind: ResourceKind = {
-  group: 'networking.istio.io',
-  version: 'v1',
+  ...istio,
   resource: 'virtualservices',
   kind: 'VirtualService',
-  namespaced: true,
+};
+/** As the example has it. */
+export const gatewayKind: ResourceKind = {
+  ...istio,
+  version: 'v1beta1',
+  resource: 'gateways',
+  kind: 'Gateway',
 };
 
 /** Of the traffic of users, in percent. */
@@ -24,46 +32,57 @@ export interface Split {
 
 const backend = 'webapp/backend';
 
-/** What is seen of one member. */
-export class DemoMember {
-  readonly cluster: SandboxCluster;
+interface MemberStores {
   readonly canaries: Store<Canary>;
   readonly deployments: Store;
   readonly services: Store;
   readonly virtualServices: Store;
   readonly namespaces: Store;
+  /** Of the namespace of the workload. */
+  readonly events: Store<KubeEvent>;
+}
+
+/** What is seen of one member. */
+export class DemoMember {
+  readonly cluster: SandboxCluster;
+  readonly stores: MemberStores;
   /** Phases of the Canary since {@link forget}, each as often as there was news of it. */
   #phases: Phase[] = [];
   #wasRouted = false;
 
-  private constructor(cluster: SandboxCluster, canaries: Store<Canary>, others: readonly Store[]) {
+  private constructor(cluster: SandboxCluster, stores: MemberStores) {
     this.cluster = cluster;
-    this.canaries = canaries;
-    const [deployments, services, virtualServices, namespaces] = others;
-    if (!deployments || !services || !virtualServices || !namespaces)
-      throw new RangeError('a store is missing');
-    this.deployments = deployments;
-    this.services = services;
-    this.virtualServices = virtualServices;
-    this.namespaces = namespaces;
-    canaries.subscribe((event) => {
+    this.stores = stores;
+    stores.canaries.subscribe((event) => {
       const phase = event.type === 'deleted' ? undefined : event.object.status?.phase;
       if (phase !== undefined && phase !== '') this.#phases.push(phase);
     });
-    virtualServices.subscribe(() => {
+    stores.virtualServices.subscribe(() => {
       this.#wasRouted ||= this.isRouted;
     });
   }
 
   /** Watches a cluster that the kinds of the engine are served on. */
   static async open(cluster: SandboxCluster, watches: Watches, signal: AbortSignal): Promise<DemoMember> {
-    const kinds = [deploymentKind, serviceKind, virtualServiceKind, namespaceKind];
     const { client } = cluster;
-    const [canaries, others] = await Promise.all([
+    const [canaries, deployments, services, virtualServices, namespaces, events] = await Promise.all([
       watches.open<Canary>(client, canaryKind, signal),
-      Promise.all(kinds.map((kind) => watches.open(client, kind, signal))),
+      watches.open(client, deploymentKind, signal),
+      watches.open(client, serviceKind, signal),
+      watches.open(client, virtualServiceKind, signal),
+      watches.open(client, namespaceKind, signal),
+      watches.open<KubeEvent>(client, eventKind, signal, 'webapp'),
     ]);
-    return new DemoMember(cluster, canaries, others);
+    return new DemoMember(cluster, { canaries, deployments, services, virtualServices, namespaces, events });
+  }
+
+  /** Calls `hear` with what the engine warns of from now on. */
+  onWarning(hear: (message: string) => void): void {
+    this.stores.events.subscribe((event) => {
+      if (event.type === 'deleted') return;
+      const { involvedObject, type, message } = event.object;
+      if (type === 'Warning' && involvedObject.kind === 'Canary') hear(message);
+    });
   }
 
   get name(): string {
@@ -71,7 +90,7 @@ export class DemoMember {
   }
 
   get canary(): Canary | undefined {
-    return this.canaries.get(backend);
+    return this.stores.canaries.get(backend);
   }
 
   get phase(): Phase | undefined {
@@ -80,7 +99,7 @@ export class DemoMember {
 
   /** Where users go; undefined where there is no route. */
   get split(): Split | undefined {
-    return splitOf(this.virtualServices.get(backend));
+    return splitOf(this.stores.virtualServices.get(backend));
   }
 
   /** Whether users reach the version under test. */
@@ -105,11 +124,11 @@ export class DemoMember {
 
   /** Version of podinfo in a Deployment of the namespace; undefined where there is none. */
   version(deployment: string): string | undefined {
-    return versionOf(this.deployments.get(`webapp/${deployment}`));
+    return versionOf(this.stores.deployments.get(`webapp/${deployment}`));
   }
 
   readyReplicas(deployment: string): number {
-    const ready = valueAt(this.deployments.get(`webapp/${deployment}`), 'status', 'readyReplicas');
+    const ready = valueAt(this.stores.deployments.get(`webapp/${deployment}`), 'status', 'readyReplicas');
     return typeof ready === 'number' ? ready : 0;
   }
 

@@ -25,11 +25,12 @@ export class Watches {
     this.#options = options;
   }
 
-  /** Watches one kind from now on. Resolves when all that is there is known. */
+  /** Watches one kind from now on. Resolves when all that is there is known. @param namespace default: all */
   async open<T extends KubeObject = Unstructured>(
     client: RestClient,
     kind: ResourceKind,
     signal: AbortSignal,
+    namespace?: string,
   ): Promise<Store<T>> {
     const { random } = this.#options;
     const store = new Store<T>({
@@ -37,6 +38,7 @@ export class Watches {
       random: random.stream(kind.resource),
       client: client.resource<T>(kind),
       project: withoutManagedFields,
+      namespace,
     });
     store.subscribe(() => this.#look());
     this.#running.push(store.run(this.#stop.signal));

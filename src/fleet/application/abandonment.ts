@@ -17,6 +17,8 @@ export function abandonment(
 ): string | undefined {
   if (task.kind !== 'remove') return undefined;
   const obstacle = engines.obstacle(application.namespace, cluster);
+  // A new process does not know yet whether it answers.
+  if (obstacle?.reason === 'Connecting') return undefined;
   const why =
     obstacle?.message ?? (known.ready?.reason === 'RemovalFailed' ? known.ready.message : undefined);
   if (why === undefined || !(mayAbandon || obstacle?.reason === 'ClusterMissing')) return undefined;

@@ -357,6 +357,7 @@ function announcedBefore({ status }: Application): string | undefined {
 
 /** The spec of the policy of a placement that an earlier process has made. */
 function specOf(application: Application, placement: Placement): Placement['spec'] {
+  if (!Array.isArray(application.spec.syncPolicies)) return undefined;
   return wantedPlacements(application, [placement.cluster], () => true).find(
     ({ policy }) => policy === placement.owner.policy,
   )?.spec;

@@ -160,6 +160,23 @@ describe('a deleted Application', () => {
   });
 });
 
+test('a process that has just begun gives no member up', async () => {
+  await deliver();
+  world.door(one).shut('connection refused');
+  await world.settle();
+  await world.deleteApplication();
+  await world.settle(15_000);
+  await world.stop();
+  await world.clock.advance(3_600_000);
+  world.door(one).open();
+
+  world.start();
+  await world.settle(20_000);
+
+  await expectClean(one);
+  expect(await world.isGone(applicationKind, 'blue-green-demo')).toBe(true);
+});
+
 describe('a policy', () => {
   test('that is removed is removed from all members', async () => {
     await deliver();

@@ -14,6 +14,7 @@ import {
   removeCondition,
   setCondition,
 } from '../../machinery/conditions.ts';
+import { abandonApplicationAnnotation } from './abandonment.ts';
 import type { Placement, Readiness } from './placement.ts';
 import { inventoryItemOf, syncStatusOf } from './placement-status.ts';
 
@@ -116,7 +117,7 @@ function asGiven(status: GitRepositoryStatus | undefined): Parameters<typeof git
 
 function problemsOf(view: ApplicationView): readonly Problem[] {
   const { application, source, placements, trouble } = view;
-  if (isDeleting(application)) return [deletion(placements)];
+  if (isDeleting(application)) return [deletion(view)];
   const problems: Problem[] = [];
   if (trouble !== undefined)
     problems.push(problem('False', trouble, trouble.isStalled ? 'stalled' : 'retrying'));
@@ -144,14 +145,31 @@ function few(items: readonly string[]): string {
   return items.slice(0, 5).join('; ') + more;
 }
 
-function deletion(placements: readonly Placement[]): Problem {
+function deletion({ application, placements }: ApplicationView): Problem {
   const left = placements.map(({ name, known }) => {
-    const why = known.obstacle ?? known.ready;
-    const isKnown = why !== undefined && why.status !== 'True' && why.reason !== 'Progressing';
-    return isKnown ? `${name}: ${why.message}` : name;
+    const why = hindranceOf(known);
+    return why === undefined ? name : `${name}: ${why}`;
   });
-  const message = left.length === 0 ? 'all is removed' : `to be removed: ${few(left)}`;
+  const message =
+    left.length === 0
+      ? 'all is removed'
+      : `to be removed: ${few(left)}${placements.some(isHindered) ? adviceFor(application) : ''}`;
   return problem('False', { reason: 'Terminating', message }, 'progressing');
+}
+
+/** Why a removal does not go on. */
+function hindranceOf({ obstacle, ready }: Placement['known']): string | undefined {
+  return obstacle?.message ?? (ready?.reason.startsWith('Remov') ? ready.message : undefined);
+}
+
+/** Whether a removal waits for what may never come. */
+function isHindered({ task, known }: Placement): boolean {
+  return task.kind === 'remove' && (known.obstacle !== undefined || known.ready?.reason === 'RemovalFailed');
+}
+
+function adviceFor({ metadata: { namespace, name } }: Application): string {
+  const command = `kubectl -n ${namespace} annotate application ${name} ${abandonApplicationAnnotation}=true`;
+  return `. To give up what is there: ${command}`;
 }
 
 /** Why a placement does not count as done. */
@@ -159,8 +177,7 @@ function placementProblems({ name, known, cluster, task }: Placement): readonly 
   const state = known.obstacle ?? known.ready;
   const named = (message: string): string => `${name}: ${message}`;
   if (task.kind === 'remove') {
-    const why =
-      state?.reason.startsWith('Remov') || known.obstacle !== undefined ? state?.message : undefined;
+    const why = hindranceOf(known);
     const message = named(why === undefined ? 'to be removed' : `to be removed: ${why}`);
     return [problem('Unknown', { reason: 'Removing', message }, 'progressing')];
   }
@@ -220,11 +237,17 @@ function phaseOf(view: ApplicationView, problems: readonly Problem[]): Applicati
   return isPending ? 'Pending' : 'Progressing';
 }
 
-function readyOf({ source, placements }: ApplicationView, problems: readonly Problem[]): Problem {
+function readyOf(
+  { application, source, placements }: ApplicationView,
+  problems: readonly Problem[],
+): Problem {
   const worst = problems.filter(({ status }) => status === 'False');
   const counted = worst.length > 0 ? worst : problems;
   const [first] = counted;
-  if (first !== undefined) return { ...first, message: few(counted.map(({ message }) => message)) };
+  if (first !== undefined) {
+    const advice = !isDeleting(application) && placements.some(isHindered) ? adviceFor(application) : '';
+    return { ...first, message: few(counted.map(({ message }) => message)) + advice };
+  }
   const clusters = new Set(placements.map(({ cluster }) => cluster.name)).size;
   const revision = source.artifact?.revision ?? placements[0]?.known.appliedRevision ?? '';
   const message = `Applied revision: ${revision} (${clusters} ${clusters === 1 ? 'cluster' : 'clusters'})`;

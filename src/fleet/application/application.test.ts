@@ -73,7 +73,7 @@ describe('the walkthrough', () => {
           reason: 'ReconciliationSucceeded',
           message: `Applied revision: ${revision}`,
           observedGeneration: 1,
-          lastTransitionTime: expect.any(String),
+          lastTransitionTime: expect.any(String) as unknown,
         },
       ]);
       expect(rest).toEqual({

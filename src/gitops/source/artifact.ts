@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { sha256 } from '../../base/hash.ts';
-import type { FileTree } from './file-tree.ts';
+import type { FileTree } from '../../kustomize/file-tree.ts';
 import { goDeflate } from './go-deflate.ts';
 import { packTar } from './tar.ts';
 

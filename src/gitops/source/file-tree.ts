@@ -1,8 +1,5 @@
 import { checkoutError } from './source-error.ts';
 
-/** Files by their path: relative, with `/`, no `.` or `..` in it. */
-export type FileTree = ReadonlyMap<string, Uint8Array>;
-
 /** What a source takes in at most. More is an error, not memory. */
 export interface TreeLimits {
   /** Entries of the repository, ignored ones included. */
@@ -26,7 +23,7 @@ export const defaultTreeLimits: TreeLimits = {
 };
 
 /**
- * A path that is safe to hand on. No file system is behind a {@link FileTree}, but a reader of one may resolve names.
+ * A path that is safe to hand on. No file system is behind a tree of files, but a reader of one may resolve names.
  * @throws SourceError for a path that git itself would not check out
  */
 export function checkPath(path: string, limits: TreeLimits): string {

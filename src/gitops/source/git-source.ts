@@ -5,7 +5,7 @@ import type { Random } from '../../base/random.ts';
 import { formatTime } from '../../base/time.ts';
 import { Backoff } from '../../kube/backoff.ts';
 import { packArtifact } from './artifact.ts';
-import type { FileTree } from './file-tree.ts';
+import type { FileTree } from '../../kustomize/file-tree.ts';
 import type { GitRef, ResolvedRef } from './git-ref.ts';
 import type { GitRemote, GitTransport } from './git-transport.ts';
 import { withoutUserInfo } from './parse-remote.ts';

@@ -1,4 +1,4 @@
-import type { FileTree } from './file-tree.ts';
+import type { FileTree } from '../../kustomize/file-tree.ts';
 import type { Credentials } from './credentials.ts';
 import type { GitRef, ResolvedRef } from './git-ref.ts';
 

@@ -1,4 +1,4 @@
-import type { FileTree } from './file-tree.ts';
+import type { FileTree } from '../../kustomize/file-tree.ts';
 import { matchesGlob } from './glob.ts';
 import { checkoutError } from './source-error.ts';
 

@@ -1,4 +1,4 @@
-import type { FileTree } from './file-tree.ts';
+import type { FileTree } from '../../kustomize/file-tree.ts';
 
 const blockBytes = 512;
 const nameBytes = 100;

@@ -258,7 +258,8 @@ export class RolloutEngine {
     if (isDeleting) return false;
     const { add, remove } = finalizerChange(hasFinalizer, canary.spec.revertOnDeletion);
     if (add !== undefined) await this.#addFinalizer(canary, signal);
-    if (remove !== undefined) await this.#removeFinalizer(canary, signal);
+    // Only this very version: the next one may want it back, and be deleted with its workload not restored.
+    if (remove !== undefined) await this.#removeFinalizer(canary, signal, 1);
     return add !== undefined || remove !== undefined;
   }
 
@@ -267,8 +268,8 @@ export class RolloutEngine {
     await this.#finalizerSeen(canary, true, signal);
   }
 
-  async #removeFinalizer(canary: Canary, signal: AbortSignal): Promise<void> {
-    await removeFinalizer(this.#canaries(), canary, canaryFinalizer, { ...this.#options, signal });
+  async #removeFinalizer(canary: Canary, signal: AbortSignal, tries?: number): Promise<void> {
+    await removeFinalizer(this.#canaries(), canary, canaryFinalizer, { ...this.#options, signal, tries });
     await this.#finalizerSeen(canary, false, signal);
   }
 
