@@ -74,6 +74,46 @@ test('the overlay replaces namespace, prefix and suffix, and adds patches, compo
   });
 });
 
+test('a Namespace that took the name of the target namespace is not pruned later', () => {
+  const files = tree({
+    'app/a.yaml': `${manifest('Namespace', 'old')}\n---\n${manifest('ConfigMap', 'a')}`,
+    'own/a.yaml': manifest('Namespace', 'new'),
+  });
+  const [renamed, configMap] = build(files, 'app', { targetNamespace: 'new' });
+  expect(renamed?.metadata).toEqual({
+    name: 'new',
+    annotations: { 'kustomize.toolkit.fluxcd.io/prune': 'disabled' },
+  });
+  expect(configMap?.metadata).toEqual({ name: 'a', namespace: 'new' });
+  expect(build(files, 'own', { targetNamespace: 'new' })[0]?.metadata).toEqual({ name: 'new' });
+});
+
+test('lists stand for their items; kustomizations among manifests are left out', () => {
+  const kustomization = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    metadata: { name: 'k' },
+  };
+  const items = [JSON.parse(manifest('ConfigMap', 'a')), kustomization];
+  const files = tree({
+    'a.yaml': JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
+    'b.yaml': JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'ConfigMapList',
+      items: [JSON.parse(manifest('ConfigMap', 'b'))],
+    }),
+  });
+  expect(names(build(files, ''))).toEqual(['ConfigMap/a', 'ConfigMap/b']);
+});
+
+test('the suffix of a tag is added once, which kustomize does twice', () => {
+  const files = tree({
+    'kustomization.yaml': 'resources: [a.yaml]\nimages: [{name: web, tagSuffix: -x}]',
+    'a.yaml': manifest('Pod', 'a', { spec: { containers: [{ name: 'c', image: 'web:1' }] } }),
+  });
+  expect(build(files, '')[0]?.['spec']).toEqual({ containers: [{ name: 'c', image: 'web:1-x' }] });
+});
+
 test('unknown fields are left out of the root file by Flux only', () => {
   const files = tree({
     'kustomization.yaml': 'resources: [a.yaml]\nfoo: 1',
@@ -172,6 +212,48 @@ test.each<[title: string, files: Record<string, string>, code: string, message: 
     'BuildUnsupported',
     /transformer/,
   ],
+  [
+    'a remote base over ssh',
+    { 'kustomization.yaml': 'resources: ["git@github.com:x/y.git//deploy"]' },
+    'BuildUnsupported',
+    /git@github\.com:x\/y/,
+  ],
+  [
+    'a remote component',
+    { 'kustomization.yaml': 'components: [github.com/x/y]' },
+    'BuildUnsupported',
+    /github\.com\/x\/y/,
+  ],
+  [
+    'a generator plugin',
+    { 'kustomization.yaml': 'generators: [secrets.yaml]' },
+    'BuildUnsupported',
+    /generators is not supported/,
+  ],
+  [
+    'text for an object',
+    { 'kustomization.yaml': 'resources: [a.yaml]', 'a.yaml': 'text' },
+    'BuildFailed',
+    /^a.yaml, document 1: not a Kubernetes object but a string/,
+  ],
+  [
+    'a list for a kustomization',
+    { 'kustomization.yaml': '- a.yaml' },
+    'BuildFailed',
+    /^kustomization.yaml: not a map/,
+  ],
+  [
+    'a file that is not text',
+    { 'kustomization.yaml': 'resources: [a.yaml]', 'a.yaml': '\uD800' },
+    'BuildFailed',
+    /a.yaml/,
+  ],
+  [
+    'a large file',
+    { 'kustomization.yaml': 'resources: [a.yaml]', 'a.yaml': ' '.repeat(9_000_000) },
+    'BuildFailed',
+    /^a.yaml: larger than/,
+  ],
   ['an empty file', { 'kustomization.yaml': '# nothing' }, 'BuildFailed', /is empty/],
   [
     'a wrong type',
@@ -260,6 +342,22 @@ test('keys that are special in JavaScript are ordinary keys', () => {
   const [object] = build(files, '');
   expect(JSON.stringify(object?.['data'])).toBe('{"__proto__":{"a":"b","b":"c"},"constructor":"d"}');
   expect(Object.hasOwn(Object.prototype, 'a')).toBe(false);
+});
+
+test('they are in a kustomization, too', () => {
+  const files = tree({
+    'kustomization.yaml': `
+      __proto__: {resources: [b.yaml]}
+      resources: [a.yaml]
+      commonAnnotations: {"constructor": a}
+      configMapGenerator: [{name: g, literals: [__proto__=a]}]
+      replacements: [{source: {name: a}, targets: [{select: {name: a}, fieldPaths: [__proto__.polluted], options: {create: true}}]}]`,
+    'a.yaml': manifest('ConfigMap', 'a'),
+  });
+  const [object, generated] = build(files, '');
+  expect(object?.metadata.annotations).toEqual({ constructor: 'a' });
+  expect(JSON.stringify(generated?.['data'])).toBe('{"__proto__":"a"}');
+  expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
 });
 
 test('one build leaves nothing behind: the second answers the same', () => {

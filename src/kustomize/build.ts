@@ -15,7 +15,7 @@ import { kustomizationOf, readKustomization, type Kustomization } from './kustom
 import { nameHash } from './name-hash.ts';
 import { fixNameReferences } from './name-references.ts';
 import { sortLegacy } from './order.ts';
-import { withOverlay, type KustomizationOverlay } from './overlay.ts';
+import { keepRenamedNamespaces, withOverlay, type KustomizationOverlay } from './overlay.ts';
 import { metadataOf, nameOf, rememberId, stringsOf, type Resource } from './resource.ts';
 import { parseYamlDocuments } from './yaml-documents.ts';
 
@@ -49,7 +49,15 @@ export function build(
     folder,
     file ?? resolvePath(folder, 'kustomization.yaml'),
   );
-  return finish(resources, kustomization.sortOptions, 'fifo', budget);
+  if (overlay.targetNamespace !== undefined) keepRenamedNamespaces(resources);
+  return finish(resources, kustomization.sortOptions, 'fifo', budget).filter(isForClusters);
+}
+
+/** A kustomization that was read as a manifest is none. */
+function isForClusters({ apiVersion, kind }: Unstructured): boolean {
+  return (
+    !apiVersion.startsWith('kustomize.config.k8s.io/') || (kind !== 'Kustomization' && kind !== 'Component')
+  );
 }
 
 /**

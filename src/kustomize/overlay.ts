@@ -1,4 +1,6 @@
+import { setOwn } from '../machinery/json.ts';
 import type { Image, Kustomization, Patch } from './kustomization.ts';
+import { gvkOfResource, metadataOf, nameOf, stringsOf, type Resource } from './resource.ts';
 
 /** What a Flux Kustomization says about the kustomization that it builds. */
 export interface KustomizationOverlay {
@@ -38,6 +40,22 @@ export function withOverlay(
       kustomization.images ?? [],
     ) as Image[],
   };
+}
+
+/**
+ * A Namespace that was given another name in favour of the target namespace is not pruned when it goes from git: it
+ * holds all the other objects, and whatever else lives there. (Flux prunes it: fluxcd/flux2#3949.)
+ */
+export function keepRenamedNamespaces(resources: readonly Resource[]): void {
+  for (const resource of resources) {
+    const { group, kind } = gvkOfResource(resource);
+    const [first] = resource.previousIds;
+    if (kind !== 'Namespace' || group !== '' || first === undefined || first.name === nameOf(resource))
+      continue;
+    const annotations = stringsOf(resource, 'annotations');
+    annotations['kustomize.toolkit.fluxcd.io/prune'] = 'disabled';
+    setOwn(metadataOf(resource.object), 'annotations', annotations);
+  }
 }
 
 function filled(text: string | undefined): string | undefined {

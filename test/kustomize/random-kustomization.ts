@@ -117,7 +117,6 @@ const image = fc.record(
     newName: fc.constantFrom('other', 'r.io/x'),
     newTag: fc.constantFrom('v2', '1'),
     digest: fc.constant('sha256:def'),
-    tagSuffix: fc.constant('-s'),
   },
   { requiredKeys: ['name'] },
 );
