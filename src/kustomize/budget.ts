@@ -1,8 +1,8 @@
 import { isObject, type Json } from '../machinery/json.ts';
 import { buildError } from './build-error.ts';
 
-/** About ten seconds, and 100 MB of copied text: some fifty times what the largest known repositories need. */
-const maxWork = 10_000_000;
+/** Ten seconds at most, 15 MB of manifests, or 50 MB of copied text: the largest known repositories need a tenth. */
+const maxWork = 5_000_000;
 
 /**
  * What one build may still cost, in units of about a microsecond. A few lines that use each other (bases of bases,

@@ -106,6 +106,15 @@ test('lists stand for their items; kustomizations among manifests are left out',
   expect(names(build(files, ''))).toEqual(['ConfigMap/a', 'ConfigMap/b']);
 });
 
+test('a directive in a list without keys does not end up in the object, where kustomize leaves it', () => {
+  const patch = manifest('ServiceAccount', 'a', { imagePullSecrets: [{ name: 'b', $patch: 'delete' }] });
+  const files = tree({
+    'kustomization.yaml': `resources: [a.yaml]\npatches: [{patch: '${patch}'}]`,
+    'a.yaml': manifest('ServiceAccount', 'a'),
+  });
+  expect(build(files, '')[0]).toEqual(JSON.parse(manifest('ServiceAccount', 'a', { imagePullSecrets: [] })));
+});
+
 test('the suffix of a tag is added once, which kustomize does twice', () => {
   const files = tree({
     'kustomization.yaml': 'resources: [a.yaml]\nimages: [{name: web, tagSuffix: -x}]',

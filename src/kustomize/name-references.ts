@@ -138,7 +138,10 @@ function select(
   let left = found.filter(
     (resource) =>
       fitsRoleRef(referrer, resource) &&
-      (isClusterScoped(gvkOfResource(resource)) || isReachable(namespaceOf(resource))),
+      (isClusterScoped(gvkOfResource(resource)) ||
+        (gvkOfResource(resource).kind === 'ServiceAccount'
+          ? isReachable(namespaceOf(resource))
+          : isNear(referrer, resource))),
   );
   for (const shares of [mayShareAffixes, sharesAffixes]) {
     if (left.length > 1) left = left.filter((resource) => shares(referrer, resource));
@@ -162,12 +165,20 @@ function reachableFrom(referrer: Resource): (namespace: string) => boolean {
   for (const subject of Array.isArray(subjects) ? subjects : []) {
     if (!isObject(subject) || own(subject, 'kind') !== 'ServiceAccount') continue;
     const namespace = own(subject, 'namespace');
-    if (namespace === '')
+    if (namespace === '' || namespace === null)
       throw buildError(`${formatId(idOf(referrer))}: the namespace of a subject is empty`);
     if (typeof namespace === 'string') namespaces.add(namespace);
   }
   const home = effectiveNamespace(idOf(referrer));
   return (namespace) => (namespace === '' ? 'default' : namespace) === home || namespaces.has(namespace);
+}
+
+/** Only service accounts may be meant in other namespaces. */
+function isNear(referrer: Resource, resource: Resource): boolean {
+  return (
+    isClusterScoped(gvkOfResource(referrer)) ||
+    effectiveNamespace(idOf(referrer)) === effectiveNamespace(idOf(resource))
+  );
 }
 
 /** A roleRef names the kind beside the name. */

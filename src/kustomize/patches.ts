@@ -96,11 +96,7 @@ function findTarget(resources: ResourceList, patch: JsonObject, where: string): 
   const id = idOf(newResource(patch, where));
   const key = keyOf(id);
   resources.budget.spendLooks(2 * resources.all.length, where);
-  const now = resources.all.filter((resource) => keyOf(idOf(resource)) === key);
-  const found =
-    now.length > 0
-      ? now
-      : resources.all.filter((resource) => allIdsOf(resource).some((other) => keyOf(other) === key));
+  const found = resources.all.filter((resource) => allIdsOf(resource).some((other) => keyOf(other) === key));
   const [target] = found;
   if (target !== undefined && found.length === 1) return target;
   const text = formatId(id);

@@ -18,6 +18,9 @@ export function renderYaml(objects: readonly Unstructured[]): string {
 function renderObject(object: Unstructured): string {
   const document = new Document(object, {
     version: '1.1',
+    // << is text like any other.
+    customTags: (tags) =>
+      tags.filter((tag) => typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:merge'),
     sortMapEntries: true,
     aliasDuplicateObjects: false,
   });

@@ -6,7 +6,9 @@ import {
   hold,
   isNoticeDue,
   normal,
+  primaryName,
   type Step,
+  targetName,
   warning,
 } from './context.ts';
 import type { RolloutEvent } from './decision.ts';
@@ -24,6 +26,22 @@ export const createPrimary: Step = (context) =>
   context.seen.primary === undefined
     ? decision(context, 'create primary', { createPrimary: true, wakeAt: context.now })
     : undefined;
+
+/**
+ * The first version never got ready, and somebody has mended it. Nobody is served by that primary, and waiting for it
+ * would be for ever.
+ */
+export const replaceFirstVersion: Step = (context) => {
+  const { seen, now } = context;
+  const revision = seen.target?.revision;
+  const isBroken = primaryReadiness(context).state === 'stuck' && seen.endpoints.primary === 0;
+  if (!isBroken || revision === undefined || revision === seen.primary?.revision) return undefined;
+  return decision(context, 'replace first version', {
+    promote: { revision },
+    events: [normal(context, `Copying ${targetName(context)} template spec to ${primaryName(context)}`)],
+    wakeAt: now,
+  });
+};
 
 /**
  * Waits for the primary, then gives it the traffic, then scales the target down: in this order nobody notices.

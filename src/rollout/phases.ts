@@ -2,7 +2,7 @@ import type { CanarySpec } from '../api/canary.ts';
 import type { CanaryStatus, Phase } from '../api/canary-status.ts';
 import { validateCanary } from '../api/canary-validation.ts';
 import { awaitCanary, awaitPrimary, cancel, repairRoutes, rescale, restart, skip, tick } from './analysis.ts';
-import { begin, bootstrap, createPrimary, replacePrimary } from './bootstrap.ts';
+import { begin, bootstrap, createPrimary, replaceFirstVersion, replacePrimary } from './bootstrap.ts';
 import {
   type Context,
   contextOf,
@@ -109,7 +109,7 @@ const always: readonly Step[] = [terminate, suspended, begin, contradiction, lea
 /** The state machine: the rules of each phase, of which the first that applies decides. */
 const rules: Readonly<Record<Phase, readonly Step[]>> = {
   '': [],
-  Initializing: [createPrimary, bootstrap],
+  Initializing: [createPrimary, replaceFirstVersion, bootstrap],
   Initialized: settled,
   Waiting: [adopt, replacePrimary, withdrawn, settleRoutes, start],
   Progressing: analysing,

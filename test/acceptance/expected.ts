@@ -23,7 +23,8 @@ export const podinfoInventory: readonly string[] = [
 ].sort();
 
 export const revisionPattern = /^master@sha1:[0-9a-f]{40}$/;
-export const hashPattern = /^[4-9bcdf]{1,10}$/;
+/** Our reading of revisions: the start of a SHA-256, where Flagger has ten digits of FNV. */
+export const hashPattern = /^[0-9a-f]{16}$/;
 export const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 /** The spec of the Canary that an Application's rollout is rendered to. */

@@ -141,16 +141,16 @@ export async function checkRunning(
   kubectl: Kubectl,
   namespace: string,
   name: RegExp,
-  ready: string,
+  ...ready: readonly string[]
 ): Promise<number> {
   const pods = parseTable(await kubectl.text(['get', 'po', '-n', namespace])).rows.filter(([pod = '']) =>
     name.test(pod),
   );
   check(pods.length > 0, `there is no pod ${name} in ${namespace}`);
-  for (const [pod = '', readiness, status] of pods) {
+  for (const [pod = '', readiness = '', status = ''] of pods) {
     check(
-      readiness === ready && status === 'Running',
-      `pod ${pod} is ${readiness} ${status}, not ${ready} Running`,
+      ready.includes(readiness) && status === 'Running',
+      `pod ${pod} is ${readiness} ${status}, not ${ready.join(' or ')} Running`,
     );
   }
   return pods.length;

@@ -18,7 +18,7 @@ import {
   proseAnalysisTimes,
   proseName,
 } from './walkthrough.ts';
-import { firstMember, type World } from './world.ts';
+import { firstMember, type ProseRun, type World } from './world.ts';
 
 /** 7.6: statements of the prose, on a second Application. */
 export const prose: readonly Row[] = [
@@ -42,12 +42,12 @@ export const prose: readonly Row[] = [
 
 const isOurs = ({ repository }: World): boolean => repository.commit !== undefined;
 
-/** Installs the second Application and lets one version through, once. */
-function rolledOut(world: World): Promise<CanaryWatch> {
+/** Installs the second Application and lets one version through on the first member, once. */
+function rolledOut(world: World): Promise<ProseRun> {
   return (world.notes.prose ??= rollOut(world));
 }
 
-async function rollOut(world: World): Promise<CanaryWatch> {
+async function rollOut(world: World): Promise<ProseRun> {
   const { host, application, members, notes } = world;
   if ((await host.find('get', 'application', applicationName)) !== undefined) {
     await deleteApplication(world, applicationName);
@@ -68,17 +68,27 @@ async function rollOut(world: World): Promise<CanaryWatch> {
   await watch.until(['Initialized'], installMs(world));
   await setImage(kubectl, otherImage(await imageOf(kubectl, `${kind}/backend`)), kind);
   await watch.untilRow(({ phase }) => phase !== 'Initialized', promotionMs(world), 'not Initialized');
-  await watch.until(['Succeeded', 'Failed'], promotionMs(world, proseAnalysisTimes));
-  return watch;
+  const last = await watch.until(['Succeeded', 'Failed'], promotionMs(world, proseAnalysisTimes));
+  const told = await eventually(30_000, async () => {
+    const now = await getApplication(host, proseName);
+    checkSame(
+      'the phase in the Application',
+      at(rolloutOf(now, firstMember(world).name), 'phase'),
+      last.phase,
+    );
+    return now;
+  });
+  watch.close();
+  return { rows: watch.run, application: told };
 }
 
 async function daemonSet(world: World): Promise<string> {
   if (!isOurs(world)) skip('the repository has no DaemonSet: name a local folder with --repo');
-  const watch = await rolledOut(world);
+  const { rows } = await rolledOut(world);
   const { kubectl } = firstMember(world);
   const canary = await kubectl.json('get', 'canary', 'backend', '-n', 'webapp');
   checkSame('targetRef.kind', at(canary, 'spec', 'targetRef', 'kind'), 'DaemonSet');
-  checkSame('the phase', watch.rows.at(-1)?.phase, 'Succeeded');
+  checkSame('the phase', rows.at(-1)?.phase, 'Succeeded');
   const image = await imageOf(kubectl, 'daemonset/backend');
   checkSame('the image of the primary', await imageOf(kubectl, 'daemonset/backend-primary'), image);
   return `${image} on daemonset/backend-primary`;
@@ -142,8 +152,8 @@ async function webhooks(world: World): Promise<string> {
 }
 
 async function iterations(world: World): Promise<string> {
-  const watch = await rolledOut(world);
-  return checkPromotion(watch.run, { analysisTimes: proseAnalysisTimes, intervalMs: world.intervalMs });
+  const { rows } = await rolledOut(world);
+  return checkPromotion(rows, { analysisTimes: proseAnalysisTimes, intervalMs: world.intervalMs });
 }
 
 async function entries(world: World): Promise<string> {
@@ -175,10 +185,9 @@ function statusOf(url: string, host: string): Promise<number> {
 }
 
 async function perCluster(world: World): Promise<string> {
-  await rolledOut(world);
-  const { host, members } = world;
+  const { members } = world;
   if (members.length < 2) skip('there is one member: start with --members 2');
-  const application = await getApplication(host, proseName);
+  const { application } = await rolledOut(world);
   const promoted = members.map(({ name }) => {
     const status = rolloutOf(application, name);
     return { name, phase: at(status, 'phase'), iterations: numberAt(status, 'iterations') };

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import type { CanaryRow } from './canary-rows.ts';
 import type { CanaryWatch } from './canary-watch.ts';
 import { type Clusters, type Member, openClusters } from './clusters.ts';
 import type { Kubectl } from './kubectl.ts';
@@ -37,7 +38,14 @@ export interface Notes {
   /** The summary of the load that runs while the rollout is taken away. */
   load?: Promise<string>;
   /** What the last group has installed, once. */
-  prose?: Promise<CanaryWatch>;
+  prose?: Promise<ProseRun>;
+}
+
+/** How the rollout of the last group went. */
+export interface ProseRun {
+  readonly rows: readonly CanaryRow[];
+  /** The Application right after it. */
+  readonly application: unknown;
 }
 
 export async function openWorld(options: AcceptanceOptions): Promise<World> {

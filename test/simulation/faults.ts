@@ -19,6 +19,8 @@ const apiFaults = [
   'unreachable',
   'timeout',
   'lost answer',
+  'late',
+  'crash, then late',
   'stale list',
   'watch gap',
   'watch late',
@@ -35,47 +37,89 @@ const outsideFaults = [
 ] as const;
 export type FaultKind = (typeof apiFaults)[number] | (typeof outsideFaults)[number];
 
+export interface FaultPlanOptions {
+  readonly random: Random;
+  /** Of each request, that something goes wrong with it. */
+  readonly rate: number;
+  /** How much may go wrong by that rate. */
+  readonly budget: number;
+  /** What goes wrong beside that with the n-th write of the engine. */
+  readonly writes?: ReadonlyMap<number, FaultKind>;
+}
+
 /** Decides, by a seed, what goes wrong; and counts it. */
 export class FaultPlan {
   readonly counts = new Map<FaultKind, number>();
-  readonly #random: Random;
-  readonly #rate: number;
+  readonly #options: FaultPlanOptions;
   #left: number;
-  /** Whether Prometheus and hooks fail as well. */
-  outside: boolean;
+  #writes = 0;
+  #isOutsideFine = false;
+  #isOver = false;
 
-  /** @param rate per request; @param budget faults at most */
-  constructor(random: Random, rate: number, budget: number, outside: boolean) {
-    this.#random = random;
-    this.#rate = rate;
-    this.#left = budget;
-    this.outside = outside;
-  }
-
-  /** One of `kinds`, or, mostly, nothing. */
-  draw<K extends FaultKind>(kinds: readonly K[]): K | undefined {
-    if (this.#left === 0 || kinds.length === 0 || this.#random.next() >= this.#rate) return undefined;
-    const kind = kinds[this.#random.int(kinds.length)];
-    if (kind !== undefined) this.#count(kind);
-    return kind;
-  }
-
-  ms(max: number): number {
-    return this.#random.int(max);
-  }
-
-  #count(kind: FaultKind): void {
-    this.#left -= 1;
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+  constructor(options: FaultPlanOptions) {
+    this.#options = options;
+    this.#left = options.budget;
   }
 
   static none(random: Random): FaultPlan {
-    return new FaultPlan(random, 0, 0, false);
+    return new FaultPlan({ random, rate: 0, budget: 0 });
+  }
+
+  /** Whether nothing ever fails. */
+  get isFaultless(): boolean {
+    const { rate, writes } = this.#options;
+    return rate === 0 && (writes?.size ?? 0) === 0;
+  }
+
+  /** From now on Prometheus and hooks do not fail. */
+  mendOutside(): void {
+    this.#isOutsideFine = true;
+  }
+
+  /** From now on nothing fails. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  /** One of `kinds`, or, mostly, nothing. @param share of the rate */
+  draw<K extends FaultKind>(kinds: readonly K[], share = 1): K | undefined {
+    const { random, rate } = this.#options;
+    if (this.#isOver || this.#left === 0 || random.next() >= rate * share) return undefined;
+    const kind = kinds[random.int(kinds.length)];
+    if (kind === undefined) return undefined;
+    this.#left -= 1;
+    this.#count(kind);
+    return kind;
+  }
+
+  /** The same for the next write. */
+  drawForWrite(kinds: readonly FaultKind[]): FaultKind | undefined {
+    this.#writes += 1;
+    const planned = this.#isOver ? undefined : this.#options.writes?.get(this.#writes);
+    if (planned === undefined) return this.draw(kinds);
+    this.#count(planned);
+    return planned;
+  }
+
+  /** The same for whoever is not the API server. */
+  drawOutside<K extends FaultKind>(kinds: readonly K[]): K | undefined {
+    // There are far fewer of these requests than of the others.
+    return this.#isOutsideFine ? undefined : this.draw(kinds, 3);
+  }
+
+  ms(max: number): number {
+    return this.#options.random.int(max);
+  }
+
+  #count(kind: FaultKind): void {
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
   }
 }
 
 export interface FaultyOptions {
   readonly fetch: Fetch;
+  /** The same, for what is on its way when the engine dies. */
+  readonly onItsWay: Fetch;
   readonly clock: Clock;
   readonly plan: FaultPlan;
   /** Kills the engine. */
@@ -92,7 +136,10 @@ export function faulty(options: FaultyOptions): Fetch {
     const { pathname, searchParams } = new URL(url);
     const isWatch = searchParams.has('watch');
     const isList = method === 'GET' && !isWatch && searchParams.has('limit');
-    const kind = plan.draw(possible(method, isWatch, isList && lists.has(url)));
+    const kind =
+      method === 'GET'
+        ? plan.draw(readFaults(isWatch, isList && lists.has(url)), 0.3)
+        : plan.drawForWrite(writeFaults);
     if (kind !== undefined) onFault(kind, `${method} ${pathname}`);
     if (isWatch) return watched(options, kind, url, init);
     if (kind === 'stale list') return jsonResponse(200, lists.get(url));
@@ -104,15 +151,27 @@ export function faulty(options: FaultyOptions): Fetch {
   };
 }
 
-function possible(method: string, isWatch: boolean, canBeStale: boolean): readonly FaultKind[] {
-  const anywhere = ['crash before', 'crash after', '429', '500', 'unreachable', 'timeout'] as const;
+const anywhere = ['crash before', 'crash after', '429', '500', 'unreachable', 'timeout'] as const;
+/** What can go wrong with a write. */
+export const writeFaults: readonly FaultKind[] = [
+  ...anywhere,
+  '409',
+  'lost answer',
+  'crash after',
+  'late',
+  'crash, then late',
+];
+
+function readFaults(isWatch: boolean, canBeStale: boolean): readonly FaultKind[] {
   if (isWatch) return ['watch gap', 'watch late', 'watch duplicate', 'watch 410', ...anywhere];
-  if (method === 'GET') return canBeStale ? ['stale list', ...anywhere] : anywhere;
-  return [...anywhere, '409', 'lost answer', 'crash after'];
+  return canBeStale ? ['stale list', 'stale list', 'stale list', ...anywhere] : anywhere;
 }
 
+/** After so long nobody waits for an answer, in milliseconds. */
+const timeoutMs = 10_000;
+
 async function spoilt(
-  { fetch, clock, crash }: FaultyOptions,
+  { fetch, onItsWay, clock, plan, crash }: FaultyOptions,
   kind: FaultKind | undefined,
   url: string,
   init: FetchInit,
@@ -137,11 +196,29 @@ async function spoilt(
       (await fetch(url, init)).cancel();
       throw new FetchError('Unreachable', 'connection reset');
     case 'timeout':
-      await clock.sleep(10_000, init.signal);
+      await clock.sleep(timeoutMs, init.signal);
       throw new FetchError('Unreachable', 'timed out');
+    case 'late':
+      carryOutLater(clock, onItsWay, timeoutMs + plan.ms(10_000), url, init);
+      await clock.sleep(timeoutMs, init.signal);
+      throw new FetchError('Unreachable', 'timed out');
+    case 'crash, then late':
+      carryOutLater(clock, onItsWay, plan.ms(20_000), url, init);
+      crash();
+      throw new FetchError('Unreachable', 'killed');
     default:
       return fetch(url, init);
   }
+}
+
+/** Nobody hears what becomes of it. */
+function carryOutLater(clock: Clock, fetch: Fetch, ms: number, url: string, init: FetchInit): void {
+  const { signal: _signal, ...rest } = init;
+  const work = clock.sleep(ms).then(() => fetch(url, rest));
+  work.then(
+    (response) => response.cancel(),
+    () => {},
+  );
 }
 
 function refusal(

@@ -89,6 +89,8 @@ async function work({
   readonly end: number;
 }): Promise<void> {
   const next = new Int32Array(seeds);
+  // Most errors are on purpose, and nobody looks where they come from; `--seed` tells.
+  Error.stackTraceLimit = 0;
   for (;;) {
     const seed = Atomics.add(next, 0, 1);
     if (seed >= end) return;

@@ -1,14 +1,21 @@
 import type { Clock } from '../../src/base/clock.ts';
 import { type Fetch, FetchError, type FetchInit, jsonResponse } from '../../src/base/fetch.ts';
-import type { FaultPlan } from './faults.ts';
-import type { FaultKind } from './faults.ts';
+import type { FaultKind, FaultPlan } from './faults.ts';
+import { hookUrls } from './scenario.ts';
 import { qualityOf } from './workload-view.ts';
+
+/** What people have told the hooks; above 0: yes. */
+export interface Switches {
+  gatesClosed: number;
+  rollbackAsked: number;
+}
 
 export interface OutsideOptions {
   readonly clock: Clock;
   readonly plan: FaultPlan;
   /** The version that serves on the canary's side; undefined: nobody does. */
   readonly canary: () => string | undefined;
+  readonly switches: Switches;
   readonly onFault: (kind: FaultKind, request: string) => void;
 }
 
@@ -37,7 +44,7 @@ async function prometheus(
   init: FetchInit,
 ): ReturnType<Fetch> {
   const query = new URL(url).searchParams.get('query') ?? '';
-  const fault = plan.outside ? plan.draw(prometheusFaults) : undefined;
+  const fault = plan.drawOutside(prometheusFaults);
   if (fault !== undefined) onFault(fault, query.slice(0, 20));
   if (fault === 'prometheus down') throw new FetchError('Unreachable', 'connection refused');
   if (fault === 'prometheus hangs') await clock.sleep(60_000, init.signal);
@@ -56,12 +63,15 @@ function vector(value: string | undefined): Awaited<ReturnType<Fetch>> {
 }
 
 async function hook(
-  { clock, plan, onFault }: OutsideOptions,
+  { clock, plan, switches, onFault }: OutsideOptions,
   url: string,
   init: FetchInit,
 ): ReturnType<Fetch> {
-  const fault = plan.outside ? plan.draw(hookFaults) : undefined;
+  const fault = plan.drawOutside(hookFaults);
   if (fault !== undefined) onFault(fault, url);
   if (fault === 'hook slow') await clock.sleep(plan.ms(15_000), init.signal);
-  return jsonResponse(fault === 'hook fails' ? 500 : 200, {});
+  const isNo =
+    (url === hookUrls.gate && switches.gatesClosed > 0) ||
+    (url === hookUrls.rollback && switches.rollbackAsked === 0);
+  return jsonResponse(fault === 'hook fails' ? 500 : isNo ? 403 : 200, {});
 }

@@ -1,10 +1,10 @@
 import { VirtualClock } from '../../src/base/clock.ts';
 import { errorMessage } from '../../src/base/errors.ts';
-import { seededRandom } from '../../src/base/random.ts';
+import { type Random, seededRandom } from '../../src/base/random.ts';
 import { type JsonObject, own } from '../../src/machinery/json.ts';
-import { type FaultKind, FaultPlan } from './faults.ts';
+import { type FaultKind, FaultPlan, writeFaults } from './faults.ts';
 import { apex } from './kinds.ts';
-import { drawScenario, type Scenario } from './scenario.ts';
+import { type Action, drawScenario, type Scenario } from './scenario.ts';
 import { at, numberAt, textAt } from './state.ts';
 import { Trace } from './trace.ts';
 import { sharesOf } from './traffic-invariants.ts';
@@ -14,7 +14,7 @@ import { World } from './world.ts';
 
 /** How long a rollout may take to its end, whatever has failed before, in milliseconds of virtual time. */
 const reachMs = 30 * 60_000;
-/** How long it must stay there without a write. */
+/** How long it must stay there without a request. */
 const stayMs = 3 * 60_000;
 
 export interface RunOptions {
@@ -35,48 +35,62 @@ export interface RunResult {
 }
 
 interface History {
-  readonly failures: string[];
+  readonly failures: readonly string[];
   readonly end: string;
+  /** Of the engine. */
+  readonly writes: number;
+  readonly trace: readonly string[];
 }
 
-/** Runs the story of a seed twice, once with faults, and compares the ends. */
+/** Runs the story of a seed twice, first without faults, and compares the ends. */
 export async function runSeed(options: RunOptions): Promise<RunResult> {
-  const { seed, keepTrace = false } = options;
-  const random = (): ReturnType<typeof seededRandom> => seededRandom(`simulation ${seed}`);
-  const scenario = drawScenario(random().stream('scenario'));
-  const draw = random().stream('rate');
-  const rate = [0.01, 0.05, 0.2][draw.int(3)] ?? 0.05;
-  const plan = new FaultPlan(random().stream('faults'), rate, 5 + draw.int(60), true);
-  const clock = new VirtualClock();
-  const trace = new Trace(clock, keepTrace);
-  trace.add('story', JSON.stringify(scenario));
-  const { failures, end } = await history(options, scenario, plan, trace, clock);
-  const twinClock = new VirtualClock();
-  const none = FaultPlan.none(random());
-  const twinTrace = new Trace(twinClock, keepTrace);
-  const twin = await history({ seed }, scenario, none, twinTrace, twinClock);
-  const { lines } = twin.failures.length > 0 ? twinTrace : trace;
-  failures.push(...twin.failures.map((failure) => `without faults: ${failure}`));
-  if (end !== twin.end) failures.push(`ends as ${end}, without faults as ${twin.end}`);
-  return { seed, failures, faults: plan.counts, trace: lines, scenario };
+  const { seed } = options;
+  const random = seededRandom(`simulation ${seed}`);
+  const scenario = drawScenario(random.stream('scenario'));
+  const twin = await history({ ...options, sabotage: undefined }, scenario, FaultPlan.none(random));
+  const plan = drawPlan(random, twin.writes);
+  const told = await history(options, scenario, plan);
+  const failures = [
+    ...twin.failures.map((failure) => `without faults: ${failure}`),
+    ...told.failures,
+    ...(told.end === twin.end ? [] : [`ends as ${told.end}, without faults as ${twin.end}`]),
+  ];
+  const { trace } = twin.failures.length > 0 ? twin : told;
+  return { seed, failures, faults: plan.counts, trace, scenario };
+}
+
+/** Some faults by a rate, and some at writes that are sure to come. */
+function drawPlan(random: Random, writes: number): FaultPlan {
+  const draw = random.stream('plan');
+  const planned = Array.from({ length: draw.int(5) }, (): [number, FaultKind] => [
+    1 + draw.int(Math.ceil(writes * 1.2)),
+    writeFaults[draw.int(writeFaults.length)] ?? '409',
+  ]);
+  return new FaultPlan({
+    random: random.stream('faults'),
+    rate: [0, 0.02, 0.05, 0.2][draw.int(4)] ?? 0.05,
+    budget: 5 + draw.int(60),
+    writes: new Map(planned),
+  });
 }
 
 async function history(
-  { seed, sabotage }: RunOptions,
+  { seed, sabotage, keepTrace = false }: RunOptions,
   scenario: Scenario,
   plan: FaultPlan,
-  trace: Trace,
-  clock: VirtualClock,
 ): Promise<History> {
+  const clock = new VirtualClock();
   const random = seededRandom(`world ${seed}`);
-  let world: World | undefined;
+  const trace = new Trace(clock, keepTrace);
+  trace.add('story', JSON.stringify(scenario));
   const work = async (): Promise<History> => {
-    world = await World.start({ clock, random, plan, trace, scenario });
+    const world = await World.start({ clock, random, plan, trace, scenario });
     sabotage?.(world);
     try {
-      const failures = await story(world, scenario, plan, clock, trace);
-      failures.push(...world.invariants.violations, ...world.errors);
-      return { failures, end: endOf(world, scenario) };
+      const failure = await new Story(world, scenario, plan, clock, trace).tell();
+      const { invariants, errors, writes } = world;
+      const failures = [...(failure === undefined ? [] : [failure]), ...invariants.violations, ...errors];
+      return { failures, end: endOf(world, scenario), writes, trace: trace.lines };
     } finally {
       await world.close();
     }
@@ -84,81 +98,145 @@ async function history(
   try {
     return await clock.run(work());
   } catch (error) {
-    return { failures: [`the simulation ends: ${errorMessage(error)}`], end: 'nowhere' };
+    const failures = [`the simulation ends: ${errorMessage(error)}`];
+    return { failures, end: 'nowhere', writes: 0, trace: trace.lines };
   }
 }
 
-/** @returns what went wrong */
-async function story(
-  world: World,
-  scenario: Scenario,
-  plan: FaultPlan,
-  clock: VirtualClock,
-  trace: Trace,
-): Promise<string[]> {
-  const user = new User(world, scenario, clock);
-  const reach = (what: string, ...phases: readonly string[]): Promise<string | undefined> =>
-    settled(world, clock, what, phases);
-  await user.begin();
-  world.run();
-  const first = await reach('Initialized', 'Initialized');
-  if (first !== undefined) return [first];
-  for (const { afterMs, action } of scenario.steps) {
-    await clock.sleep(afterMs);
-    trace.add('user', JSON.stringify(action));
-    await user.do(action);
+/** What happens, from the first version to the last. */
+class Story {
+  readonly #world: World;
+  readonly #scenario: Scenario;
+  readonly #plan: FaultPlan;
+  readonly #clock: VirtualClock;
+  readonly #trace: Trace;
+  readonly #user: User;
+
+  constructor(world: World, scenario: Scenario, plan: FaultPlan, clock: VirtualClock, trace: Trace) {
+    this.#world = world;
+    this.#scenario = scenario;
+    this.#plan = plan;
+    this.#clock = clock;
+    this.#trace = trace;
+    this.#user = new User(world, scenario, clock);
   }
-  // From here on the end does not depend on when faults happen: what is measured is true, and hooks answer.
-  plan.outside = false;
-  await clock.sleep(60_000);
-  trace.add('user', 'deploys a good version');
-  await user.deploy('good');
-  const middle = await reach('the good version', 'Succeeded');
-  if (middle !== undefined) return [middle];
-  trace.add('user', `deploys a ${scenario.last} version`);
-  await user.deploy(scenario.last);
-  const passes = scenario.last === 'good' || (scenario.strategy === 'skip' && scenario.last === 'bad');
-  const last = await reach(`the ${scenario.last} version`, passes ? 'Succeeded' : 'Failed');
-  return last === undefined ? stays(world, clock) : [last];
+
+  /** @returns what went wrong */
+  async tell(): Promise<string | undefined> {
+    const user = this.#user;
+    await user.begin();
+    this.#world.run();
+    const first = await this.#settled('the first version', 'Initialized');
+    if (first !== undefined) return first;
+    await this.#trouble();
+    // From here on the end does not depend on when faults happen: what is measured is true, and hooks answer.
+    this.#plan.mendOutside();
+    await this.#clock.sleep(60_000);
+    this.#trace.add('user', 'deploys a good version');
+    await user.deploy('good');
+    const middle = await this.#settled('the good version', 'Succeeded');
+    if (middle !== undefined) return middle;
+    const { last } = this.#scenario;
+    this.#trace.add('user', `deploys a ${last} version`);
+    await user.deploy(last);
+    const end = await this.#settled(`the ${last} version`, passes(this.#scenario) ? 'Succeeded' : 'Failed');
+    if (end !== undefined) return end;
+    if (this.#scenario.farewell) {
+      this.#trace.add('user', 'deletes the Canary');
+      await user.leave();
+      // A target that cannot serve would leave users with nothing: its Canary waits until it can.
+      if (last === 'crashing') await user.deploy('good');
+      const gone = await this.#settled('the deletion', '');
+      if (gone !== undefined) return gone;
+    }
+    this.#plan.end();
+    return (await this.#stays()) ?? wrongEnd(this.#world, this.#scenario);
+  }
+
+  /** What the user does while all may fail. */
+  async #trouble(): Promise<void> {
+    for (const { moment, action } of this.#scenario.steps) {
+      if ('afterMs' in moment) {
+        await this.#clock.sleep(moment.afterMs);
+        await this.#do(action);
+      } else if ('beforeWrite' in moment) {
+        await this.#world.atWrite('before', moment.beforeWrite, () => this.#do(action));
+      } else {
+        await this.#world.atWrite('after', moment.afterWrite, () => this.#do(action));
+      }
+    }
+    await this.#user.rest();
+  }
+
+  async #do(action: Action): Promise<void> {
+    this.#trace.add('user', JSON.stringify(action));
+    await this.#user.do(action);
+  }
+
+  async #settled(what: string, ...phases: readonly string[]): Promise<string | undefined> {
+    const world = this.#world;
+    const end = this.#clock.monotonic() + reachMs;
+    // Whatever was there before is left first.
+    await this.#clock.sleep(60_000);
+    while (this.#clock.monotonic() < end) {
+      if (phases.includes(phaseOf(world)) && !world.workloads.isBusy) return undefined;
+      await this.#clock.sleep(1000);
+    }
+    return `never gets to ${phases.join(' or ') || 'nothing'} with ${what}: it is ${phaseOf(world)}`;
+  }
+
+  async #stays(): Promise<string | undefined> {
+    const end = this.#clock.monotonic() + reachMs;
+    while (this.#clock.monotonic() < end) {
+      if (this.#clock.monotonic() - this.#world.lastRequestAt >= stayMs) return undefined;
+      await this.#clock.sleep(10_000);
+    }
+    return 'never comes to rest';
+  }
 }
 
-async function settled(
-  world: World,
-  clock: VirtualClock,
-  what: string,
-  phases: readonly string[],
-): Promise<string | undefined> {
-  const end = clock.monotonic() + reachMs;
-  // Whatever was there before is left first.
-  await clock.sleep(60_000);
-  while (clock.monotonic() < end) {
-    const phase = phaseOf(world);
-    if (phases.includes(phase) && !world.workloads.isBusy) return undefined;
-    await clock.sleep(1000);
-  }
-  return `never gets to ${phases.join(' or ')} with ${what}: it is ${phaseOf(world)}`;
-}
-
-async function stays(world: World, clock: VirtualClock): Promise<string[]> {
-  const end = clock.monotonic() + reachMs;
-  while (clock.monotonic() < end) {
-    if (clock.monotonic() - world.lastWriteAt >= stayMs) return [];
-    await clock.sleep(10_000);
-  }
-  return ['never comes to rest'];
+function passes({ last, strategy }: Scenario): boolean {
+  return last === 'good' || (strategy === 'skip' && last === 'bad');
 }
 
 function phaseOf({ state }: World): string {
   return textAt(at(state.get('Canary', apex), 'status'), 'phase');
 }
 
+function selectedOf({ state }: World): unknown {
+  return own(at(state.get('Service', apex), 'spec', 'selector'), 'app');
+}
+
+/** What no story may end with, whatever its twin does. */
+function wrongEnd(world: World, scenario: Scenario): string | undefined {
+  const { state } = world;
+  const target = state.get(scenario.workload, apex);
+  const primary = state.get(scenario.workload, `${apex}-primary`);
+  if (scenario.farewell) {
+    if (wantedPods(target) === 0) return 'the target was left without pods';
+    return selectedOf(world) === `${apex}-primary`
+      ? 'users were left with a primary that is gone'
+      : undefined;
+  }
+  const shares = sharesOf(state);
+  if (shares.primary !== 100 || shares.canary !== 0) return `users end at ${JSON.stringify(shares)}`;
+  if (wantedPods(primary) === 0) return 'the primary has no pods';
+  if (wantedPods(target) > 0) return 'the target has pods to the end';
+  const isPromoted = versionOf(primary) === versionOf(target);
+  return isPromoted === passes(scenario) ? undefined : `the primary ends with ${versionOf(primary)}`;
+}
+
+/** What changes how many pods there are, by when it happens. */
+const scaling: readonly Action['kind'][] = ['scale', 'recreate', 'recreate target'];
+
 /** Where a story has ended: what users get, and what is said of it. */
-function endOf({ state }: World, { workload, steps }: Scenario): string {
+function endOf(world: World, { workload, steps }: Scenario): string {
+  const { state } = world;
   const target = state.get(workload, apex);
   const primary = state.get(workload, `${apex}-primary`);
   const status = at(state.get('Canary', apex), 'status');
   // A scale by hand while a rollout holds the target is undone, or passed on to the primary: it depends on when.
-  const isScaled = steps.some(({ action }) => action.kind === 'scale');
+  const isScaled = steps.some(({ action }) => scaling.includes(action.kind));
   const podsOf = (object: JsonObject | undefined): number =>
     isScaled ? Math.min(1, wantedPods(object)) : wantedPods(object);
   return JSON.stringify({
@@ -167,7 +245,8 @@ function endOf({ state }: World, { workload, steps }: Scenario): string {
     iterations: numberAt(status, 'iterations'),
     target: [versionOf(target), podsOf(target)],
     primary: [versionOf(primary), podsOf(primary)],
+    config: own(at(state.get('ConfigMap', `${apex}-config-primary`), 'data'), 'color'),
     shares: sharesOf(state),
-    apex: own(at(state.get('Service', apex), 'spec', 'selector'), 'app'),
+    apex: selectedOf(world),
   });
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/base/clock.ts';
 import { type Json, type JsonObject, own } from '../../src/machinery/json.ts';
-import { apex, type Side, sides, workloadOf } from './kinds.ts';
+import { apex, type Side, sides, type WorkloadKind, workloadOf } from './kinds.ts';
 import { at, listAt, numberAt, type State, textAt, type Write } from './state.ts';
 import { qualityOf, versionOf, wantedPods } from './workload-view.ts';
 
@@ -8,10 +8,12 @@ import { qualityOf, versionOf, wantedPods } from './workload-view.ts';
 export type Shares = Readonly<Record<Side, number>>;
 
 /**
- * How long the engine may not know of what others did: its watch may have been cut just before, in milliseconds.
- * What it did itself it has to know at once.
+ * How long the engine may not know of what others did, in milliseconds: its watch may have been cut just before. What
+ * it did itself it has to know at once.
  */
 const graceMs = 35_000;
+/** The same where nothing fails. */
+const faultlessGraceMs = 100;
 
 /** Who gets the requests to the apex: the routes, where there are some; otherwise whom the Service selects. */
 export function sharesOf(state: State): Shares {
@@ -41,6 +43,13 @@ function sumsOf(routes: Json | undefined): number[] {
     .map((destinations) => destinations.reduce((sum, to) => sum + numberAt(to, 'weight'), 0));
 }
 
+export interface TrafficInvariantsOptions {
+  readonly state: State;
+  readonly clock: Clock;
+  readonly workload: WorkloadKind;
+  readonly isFaultless: boolean;
+}
+
 /**
  * What must hold after every write of the engine, whatever fails: weights add up to 100; no side without ready
  * endpoints gets more traffic; nobody is scaled down or removed who still gets some; what was promoted is never lost.
@@ -50,14 +59,18 @@ export class TrafficInvariants {
   readonly #state: State;
   readonly #clock: Clock;
   readonly #readyAt: Record<Side, number> = { primary: -Infinity, canary: -Infinity };
+  readonly #workload: WorkloadKind;
+  readonly #graceMs: number;
   #shares: Shares = { primary: 0, canary: 0 };
   /** When somebody else than the engine last changed the shares. */
   #movedAt = -Infinity;
   #skippableAt = -Infinity;
 
-  constructor(state: State, clock: Clock) {
+  constructor({ state, clock, workload, isFaultless }: TrafficInvariantsOptions) {
     this.#state = state;
     this.#clock = clock;
+    this.#workload = workload;
+    this.#graceMs = isFaultless ? faultlessGraceMs : graceMs;
     state.listen((write) => this.#check(write));
   }
 
@@ -74,6 +87,7 @@ export class TrafficInvariants {
       if (isMoved) this.#movedAt = now;
       return;
     }
+    if (write.kind === 'Canary' && write.after === undefined) this.#checkRevert(write.before);
     // With a Canary that is gone, everything that was made for it goes, in any order.
     if (canary === undefined) return;
     this.#checkRoutes(write, before, shares);
@@ -86,7 +100,7 @@ export class TrafficInvariants {
   }
 
   #isRecent(when: number): boolean {
-    return this.#clock.monotonic() - when <= graceMs;
+    return this.#clock.monotonic() - when <= this.#graceMs;
   }
 
   #checkRoutes({ kind, after }: Write, before: Shares, shares: Shares): void {
@@ -103,6 +117,19 @@ export class TrafficInvariants {
         `the ${side} gets ${shares[side]} % (before: ${before[side]} %) and has no ready endpoint`,
       );
     }
+  }
+
+  /** The workload serves again before a Canary goes that was to revert it. */
+  #checkRevert(canary: JsonObject | undefined): void {
+    if (own(at(canary, 'spec'), 'revertOnDeletion') !== true) return;
+    const target = this.#state.get(this.#workload, apex);
+    if (target === undefined) return;
+    if (wantedPods(target) === 0) this.#violated('the Canary was let go with its target scaled down');
+    const service = this.#state.get('Service', apex);
+    // One that was made for the Canary goes with it.
+    if (listAt(at(service, 'metadata'), 'ownerReferences').length > 0) return;
+    if (textAt(at(service, 'spec', 'selector'), 'app') === workloadOf('primary'))
+      this.#violated('the Canary was let go with users on its primary');
   }
 
   #checkWorkload({ kind, name, before, after }: Write, shares: Shares): void {

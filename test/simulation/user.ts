@@ -1,15 +1,27 @@
 import type { Clock } from '../../src/base/clock.ts';
-import { isConflict, isNotFound } from '../../src/kube/api-error.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../../src/kube/api-error.ts';
+import type { ResourceClient } from '../../src/kube/resource-client.ts';
 import type { RestClient } from '../../src/kube/rest-client.ts';
 import type { JsonObject } from '../../src/machinery/json.ts';
 import type { Unstructured } from '../../src/machinery/object.ts';
 import { apex, kinds } from './kinds.ts';
-import type { Action, Scenario } from './scenario.ts';
-import { at, listAt, type State, textAt } from './state.ts';
-import type { Quality } from './workload-view.ts';
+import { type Action, analysisOf, type Scenario } from './scenario.ts';
+import { at, listAt, type State } from './state.ts';
+import { type Quality, versionOf } from './workload-view.ts';
 import { namespace, type World } from './world.ts';
 
 const key = { namespace, name: apex };
+
+/** What each strategy leaves out of the analysis of another one. */
+const noStrategy: JsonObject = {
+  stepWeight: null,
+  maxWeight: null,
+  stepWeights: null,
+  stepWeightPromotion: null,
+  iterations: null,
+  mirror: null,
+  match: null,
+};
 
 /** Somebody with kubectl and little patience. */
 export class User {
@@ -18,6 +30,10 @@ export class User {
   readonly #clock: Clock;
   readonly #client: RestClient;
   #versions = 0;
+  #configs = 0;
+  /** What is being done for a while; one deletion at a time. */
+  readonly #going: Promise<void>[] = [];
+  #deletions: Promise<void> = Promise.resolve();
 
   constructor(world: World, scenario: Scenario, clock: Clock) {
     this.#world = world;
@@ -27,45 +43,124 @@ export class User {
   }
 
   async begin(): Promise<void> {
+    await this.#client.resource(kinds.configMaps).create({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: `${apex}-config`, namespace },
+      data: { color: '0' },
+    });
+    if (this.#scenario.ownService) {
+      await this.#client.resource(kinds.services).create({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: apex, namespace },
+        spec: { selector: { app: apex }, ports: [{ name: 'http', port: 9898 }] },
+      });
+    }
     await this.#workloads().create(this.#workload('good-0'));
     await this.#createCanary();
   }
 
+  /** Resolves when its first request is answered. */
   async do(action: Action): Promise<void> {
     switch (action.kind) {
       case 'deploy':
         return this.deploy(action.quality);
       case 'undo':
         return this.#undo();
+      case 'edit config':
+        return this.#editConfig();
       case 'suspend':
         await this.#patchCanary({ suspend: true });
-        await this.#clock.sleep(action.ms);
-        return this.#patchCanary({ suspend: false });
+        return this.#later(action.ms, () => this.#patchCanary({ suspend: false }));
+      case 'skip analysis': {
+        const { skipAnalysis = false } = this.#scenario.spec;
+        await this.#patchCanary({ skipAnalysis: true });
+        return this.#later(action.ms, () => this.#patchCanary({ skipAnalysis }));
+      }
+      case 'close gates':
+        return this.#turn('gatesClosed', action.ms);
+      case 'roll back':
+        return this.#turn('rollbackAsked', action.ms);
       case 'threshold':
         return this.#patchCanary({ analysis: { threshold: action.threshold } });
+      case 'strategy':
+        return this.#patchCanary({
+          analysis: { ...noStrategy, ...analysisOf[action.strategy] } as JsonObject,
+        });
       case 'crash':
-        return this.#world.workloads.crash(action.side, action.ms);
+        this.#going.push(this.#world.workloads.crash(action.side, action.ms));
+        return;
       case 'edit routes':
         return this.#editRoutes();
+      case 'delete routes':
+        return ifPossible(this.#client.resource(kinds.virtualServices).delete(key));
+      case 'delete service':
+        return ifPossible(
+          this.#client.resource(kinds.services).delete({ namespace, name: `${apex}-${action.side}` }),
+        );
       case 'scale':
         return this.#patch({ spec: { replicas: action.replicas } });
+      case 'revert on deletion':
+        return this.#patchCanary({ revertOnDeletion: action.revert });
+      case 'recreate target':
+        return this.#recreate(action.ms, 'target', async () => {
+          await this.#workloads().create(this.#workload(this.#nextVersion('good')));
+        });
       case 'recreate':
-        return this.#recreate();
+        await this.#patchCanary({ revertOnDeletion: action.revert });
+        return this.#recreate(action.ms, 'canary', () => this.#createCanary());
     }
+  }
+
+  /** Resolves when nothing is going on any more. */
+  async rest(): Promise<void> {
+    await Promise.all(this.#going);
+    await this.#deletions;
   }
 
   /** A version that was never there before. */
   async deploy(quality: Quality): Promise<void> {
+    await this.#setVersion(this.#nextVersion(quality));
+  }
+
+  /** Deletes the Canary, for good, with what it did. */
+  async leave(): Promise<void> {
+    await this.#patchCanary({ revertOnDeletion: true });
+    // The engine has to know of it.
+    await this.#clock.sleep(60_000);
+    await ifPossible(this.#client.resource(kinds.canaries).delete(key));
+  }
+
+  #later(ms: number, work: () => Promise<void>): void {
+    this.#going.push(this.#clock.sleep(ms).then(work));
+  }
+
+  #turn(which: 'gatesClosed' | 'rollbackAsked', ms: number): void {
+    const { switches } = this.#world;
+    switches[which] += 1;
+    this.#later(ms, async () => {
+      switches[which] -= 1;
+    });
+  }
+
+  #nextVersion(quality: Quality): string {
     this.#versions += 1;
-    await this.#setVersion(`${quality}-${this.#versions}`);
+    return `${quality}-${this.#versions}`;
   }
 
   /** Back to what the primary runs. */
   async #undo(): Promise<void> {
-    const primary = this.#state.get(this.#scenario.workload, `${apex}-primary`);
-    const [container = {}] = listAt(at(primary, 'spec', 'template', 'spec'), 'containers');
-    const version = textAt(container, 'image').split(':')[1];
-    if (version !== undefined) await this.#setVersion(version);
+    const version = versionOf(this.#state.get(this.#scenario.workload, `${apex}-primary`));
+    if (version !== '') await this.#setVersion(version);
+  }
+
+  async #editConfig(): Promise<void> {
+    this.#configs += 1;
+    const data = { color: `${this.#configs}` };
+    await this.#client
+      .resource(kinds.configMaps)
+      .patch({ namespace, name: `${apex}-config` }, 'merge', { data });
   }
 
   /** All traffic to where it should not be; the engine knows better. */
@@ -81,18 +176,30 @@ export class User {
     await ifPossible(this.#client.resource(kinds.virtualServices).patch(key, 'merge', { spec: { http } }));
   }
 
-  /** Deletes the Canary, waits until it is gone, and makes it again. */
-  async #recreate(): Promise<void> {
-    await ifPossible(this.#client.resource(kinds.canaries).delete(key));
-    while (this.#state.get('Canary', apex) !== undefined) await this.#clock.sleep(1000);
-    await this.#createCanary();
+  /** Deletes it, waits until it is gone, and makes it again. */
+  async #recreate(ms: number, what: 'target' | 'canary', create: () => Promise<void>): Promise<void> {
+    const isCanary = what === 'canary';
+    const resource: ResourceClient = isCanary ? this.#client.resource(kinds.canaries) : this.#workloads();
+    const kind = isCanary ? 'Canary' : this.#scenario.workload;
+    const first = ifPossible(resource.delete(key));
+    const before = this.#deletions;
+    this.#deletions = first.then(async () => {
+      await before;
+      await this.#clock.sleep(ms);
+      while (this.#state.get(kind, apex) !== undefined) {
+        await ifPossible(resource.delete(key));
+        await this.#clock.sleep(1000);
+      }
+      await ifPossible(create());
+    });
+    await first;
   }
 
   get #state(): State {
     return this.#world.state;
   }
 
-  #workloads() {
+  #workloads(): ResourceClient {
     const { workload } = this.#scenario;
     return this.#client.resource(workload === 'Deployment' ? kinds.deployments : kinds.daemonSets);
   }
@@ -122,6 +229,7 @@ export class User {
         name: 'podinfod',
         image: `podinfo:${version}`,
         ports: [{ name: 'http', containerPort: 9898, protocol: 'TCP' }],
+        envFrom: [{ configMapRef: { name: `${apex}-config` } }],
       },
     ];
     const isDeployment = this.#scenario.workload === 'Deployment';
@@ -143,6 +251,6 @@ async function ifPossible(work: Promise<unknown>): Promise<void> {
   try {
     await work;
   } catch (error) {
-    if (!isNotFound(error) && !isConflict(error)) throw error;
+    if (!isNotFound(error) && !isConflict(error) && !isAlreadyExists(error)) throw error;
   }
 }

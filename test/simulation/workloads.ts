@@ -7,7 +7,7 @@ import { canonicalJson } from '../../src/base/hash.ts';
 import type { JsonObject } from '../../src/machinery/json.ts';
 import type { Unstructured } from '../../src/machinery/object.ts';
 import { kinds, type Side, sides, type WorkloadKind, workloadOf } from './kinds.ts';
-import { at, numberAt, type State } from './state.ts';
+import { at, numberAt, type State, textAt } from './state.ts';
 import { qualityOf, versionOf, wantedPods } from './workload-view.ts';
 
 export interface WorkloadsOptions {
@@ -23,6 +23,8 @@ export interface WorkloadsOptions {
 }
 
 interface Running {
+  /** Of the workload that the pods belong to. */
+  uid: string;
   /** Of the pods that serve. */
   template: string;
   version: string;
@@ -39,18 +41,22 @@ interface Running {
 export class Workloads {
   readonly #options: WorkloadsOptions;
   readonly #running: Readonly<Record<Side, Running>>;
-  /** `side endpoints` as last written. */
-  readonly #slices = new Map<Side, number>();
+  /** Service and number of endpoints, as last written. */
+  readonly #slices = new Map<Side, string>();
 
   constructor(options: WorkloadsOptions) {
     this.#options = options;
-    const none = (): Running => ({ template: '', version: '', ready: 0, down: 0, busy: false });
+    const none = (): Running => ({ uid: '', template: '', version: '', ready: 0, down: 0, busy: false });
     this.#running = { primary: none(), canary: none() };
-    options.state.listen(({ kind, name }) => {
+    options.state.listen(({ kind, name, after }) => {
       const side = sides.find((one) => workloadOf(one) === name);
       if (kind === options.kind && side !== undefined) this.#follow(side);
       const served = sides.find((one) => name === `podinfo-${one}`);
       if (kind === 'Service' && served !== undefined) this.#background(this.#publish(served));
+      const published = sides.find((one) => name === `podinfo-${one}-1`);
+      if (kind !== 'EndpointSlice' || published === undefined || after !== undefined) return;
+      this.#slices.delete(published);
+      this.#background(this.#publish(published));
     });
   }
 
@@ -76,9 +82,15 @@ export class Workloads {
 
   #follow(side: Side): void {
     const running = this.#running[side];
+    const uid = textAt(at(this.#object(side), 'metadata'), 'uid');
+    // The pods of a workload go with it.
+    if (uid !== running.uid) {
+      Object.assign(running, { uid, template: '', version: '', ready: 0 });
+      this.#background(this.#publish(side));
+    }
     const generation = numberAt(at(this.#object(side), 'metadata'), 'generation');
     const observed = numberAt(at(this.#object(side), 'status'), 'observedGeneration');
-    const isDone = this.#object(side) === undefined ? running.ready === 0 : generation <= observed;
+    const isDone = uid === '' || generation <= observed;
     if (running.busy || isDone || this.#options.signal.aborted) return;
     running.busy = true;
     this.#background(
@@ -99,9 +111,12 @@ export class Workloads {
     for (;;) {
       const object = this.#object(side);
       const generation = numberAt(at(object, 'metadata'), 'generation');
-      const isCurrent = (): boolean =>
-        numberAt(at(this.#object(side), 'metadata'), 'generation') === generation &&
-        (this.#object(side) === undefined) === (object === undefined);
+      const uid = textAt(at(object, 'metadata'), 'uid');
+      if (uid === '') return;
+      const isCurrent = (): boolean => {
+        const now = at(this.#object(side), 'metadata');
+        return textAt(now, 'uid') === uid && numberAt(now, 'generation') === generation;
+      };
       const random = this.#options.random.stream(`${side} ${generation}`);
       await this.#sleep(200 + random.int(2000));
       if (!isCurrent()) continue;
@@ -206,15 +221,23 @@ export class Workloads {
   async #publish(side: Side): Promise<void> {
     const { namespace, client, state } = this.#options;
     const service = `podinfo-${side}`;
+    const owner = state.get('Service', service);
+    if (owner === undefined) return;
     const { ready, down } = this.#running[side];
     const count = down > 0 ? 0 : ready;
-    if (state.get('Service', service) === undefined || this.#slices.get(side) === count) return;
-    const isNew = !this.#slices.has(side);
-    this.#slices.set(side, count);
+    const uid = textAt(at(owner, 'metadata'), 'uid');
+    const published = `${uid} ${count}`;
+    if (this.#slices.get(side) === published) return;
+    this.#slices.set(side, published);
     const slice: Unstructured & JsonObject = {
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
-      metadata: { name: `${service}-1`, namespace, labels: { 'kubernetes.io/service-name': service } },
+      metadata: {
+        name: `${service}-1`,
+        namespace,
+        labels: { 'kubernetes.io/service-name': service },
+        ownerReferences: [{ apiVersion: 'v1', kind: 'Service', name: service, uid }],
+      },
       addressType: 'IPv4',
       ports: [],
       endpoints: Array.from({ length: count }, (_, i) => ({
@@ -222,10 +245,7 @@ export class Workloads {
         conditions: { ready: true },
       })),
     };
-    const slices = client.resource(kinds.endpointSlices);
-    await (isNew
-      ? slices.create(slice)
-      : slices.patch({ namespace, name: `${service}-1` }, 'merge', { endpoints: slice['endpoints'] }));
+    await client.resource(kinds.endpointSlices).apply(slice, { fieldManager: 'cluster', force: true });
   }
 
   #sleep(ms: number): Promise<void> {

@@ -17,7 +17,7 @@ import { type Cluster, inProcessServer, startCluster } from '../../src/sandbox/a
 import istio from '../../src/sandbox/mesh/istio-crds.generated.json' with { type: 'json' };
 import { type FaultKind, type FaultPlan, faulty } from './faults.ts';
 import { kinds } from './kinds.ts';
-import { outside } from './outside.ts';
+import { outside, type Switches } from './outside.ts';
 import { progressDeadlineSeconds, type Scenario } from './scenario.ts';
 import { type Actor, at, listAt, numberAt, State, textAt } from './state.ts';
 import type { Trace } from './trace.ts';
@@ -41,6 +41,9 @@ export interface WorldOptions {
   readonly scenario: Scenario;
 }
 
+/** How long the user waits for a write of the engine, in milliseconds. */
+const longestAmbushMs = 120_000;
+
 /** One life of the engine: nothing that it still has in flight when it ends reaches the world. */
 interface Life {
   readonly stop: AbortController;
@@ -51,8 +54,11 @@ interface Life {
 export class World {
   readonly state = new State();
   readonly invariants: TrafficInvariants;
-  /** When the engine last wrote something, on the monotonic clock. */
-  lastWriteAt = 0;
+  readonly switches: Switches = { gatesClosed: 0, rollbackAsked: 0 };
+  /** When the engine last asked or wrote something, watches apart, on the monotonic clock. */
+  lastRequestAt = 0;
+  /** Writes of the engine. */
+  writes = 0;
   /** Errors that nobody expected: bugs of the engine or of the simulation. */
   readonly errors: string[] = [];
   readonly user: RestClient;
@@ -64,12 +70,18 @@ export class World {
   #life: Life | undefined;
   #isMortal = false;
   readonly #running: Promise<unknown>[] = [];
+  #ambush: { readonly side: 'before' | 'after'; left: number; readonly act: () => Promise<void> } | undefined;
 
   private constructor(options: WorldOptions, server: Cluster) {
     this.#options = options;
     this.#server = server;
     const { clock, random, scenario, trace } = options;
-    this.invariants = new TrafficInvariants(this.state, clock);
+    this.invariants = new TrafficInvariants({
+      state: this.state,
+      clock,
+      workload: scenario.workload,
+      isFaultless: options.plan.isFaultless,
+    });
     this.user = this.#client(this.#noting('user', server.fetch));
     this.workloads = new Workloads({
       client: this.#client(this.#noting('cluster', server.fetch)),
@@ -82,7 +94,6 @@ export class World {
       progressDeadlineSeconds,
     });
     this.state.listen(({ actor, kind, name, after }) => {
-      if (actor === 'engine') this.lastWriteAt = clock.monotonic();
       trace.add(actor, `${after === undefined ? 'removes' : 'writes'} ${kind} ${name}${digestOf(after)}`);
     });
   }
@@ -119,6 +130,27 @@ export class World {
   /** From now on a crash is the end. */
   bury(): void {
     this.#isMortal = true;
+  }
+
+  /** Acts just before, or just after, the server carries out the n-th write of the engine from now on. */
+  async atWrite(side: 'before' | 'after', n: number, act: () => Promise<void>): Promise<void> {
+    const { clock } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const ambush = {
+      side,
+      left: n,
+      act: () => {
+        resolve(true);
+        return work();
+      },
+    };
+    const work = (): Promise<void> => (acting ??= act());
+    let acting: Promise<void> | undefined;
+    this.#ambush = ambush;
+    // Where nothing is left to write, nobody waits for ever.
+    await Promise.race([promise, clock.sleep(longestAmbushMs)]);
+    if (this.#ambush === ambush) this.#ambush = undefined;
+    await work();
   }
 
   /** Writes what the engine should not: for bugs that are to be found. */
@@ -185,6 +217,31 @@ export class World {
     };
   }
 
+  #counted(fetch: Fetch): Fetch {
+    return (url, init = {}) => {
+      if (!new URL(url).searchParams.has('watch')) this.lastRequestAt = this.#options.clock.monotonic();
+      return fetch(url, init);
+    };
+  }
+
+  /** Lets the user be faster than the engine. */
+  #ambushed(fetch: Fetch): Fetch {
+    const meet = async (side: 'before' | 'after'): Promise<void> => {
+      const ambush = this.#ambush;
+      if (ambush?.side !== side || (ambush.left -= 1) > 0) return;
+      this.#ambush = undefined;
+      await Promise.race([ambush.act(), this.#options.clock.sleep(1)]);
+    };
+    return async (url, init = {}) => {
+      if ((init.method ?? 'GET') === 'GET') return fetch(url, init);
+      this.writes += 1;
+      await meet('before');
+      const response = await fetch(url, init);
+      await meet('after');
+      return response;
+    };
+  }
+
   async #keepAlive(): Promise<void> {
     const { clock, random } = this.#options;
     const { signal } = this.#stop;
@@ -204,20 +261,23 @@ export class World {
 
   #live(life: Life): Promise<void> {
     const { clock, plan, trace } = this.#options;
+    const { switches } = this;
     const random = this.#options.random.stream(`life ${this.#lives}`);
     const onFault = (kind: FaultKind, request: string): void => trace.add('fault', `${kind}: ${request}`);
     const fenced =
       (fetch: Fetch): Fetch =>
       (url, init) =>
         life.ended ? Promise.reject(new FetchError('Unreachable', 'killed')) : fetch(url, init);
+    const onItsWay = this.#ambushed(this.#noting('engine', this.#server.fetch));
     const fetch = faulty({
-      fetch: fenced(this.#noting('engine', this.#server.fetch)),
+      fetch: fenced(onItsWay),
+      onItsWay,
       clock,
       plan,
       crash: () => this.crash(),
       onFault,
     });
-    const client = this.#client(fenced(fetch));
+    const client = this.#client(this.#counted(fenced(fetch)));
     const options = parseAgentFlags(['-metrics-server=http://prometheus.test:9090', '-min-interval=1s'], {});
     const seams = { clock, random, log: silentLog };
     const engine = assembleEngine({
@@ -226,7 +286,9 @@ export class World {
       cluster: rolloutCluster({ ...seams, client, hasIstio: true }),
       events: { record: (_, type, __, message) => trace.add('event', `${type} ${message}`) },
       options,
-      fetch: fenced(outside({ clock, plan, onFault, canary: () => this.workloads.serving('canary') })),
+      fetch: fenced(
+        outside({ clock, plan, switches, onFault, canary: () => this.workloads.serving('canary') }),
+      ),
       insecureFetch: undefined,
       metrics: noMetrics,
       rolloutMetrics: new RolloutMetrics(noMetrics, 'simulation', 'istio'),

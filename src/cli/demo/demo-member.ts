@@ -127,9 +127,12 @@ export class DemoMember {
     return versionOf(this.stores.deployments.get(`webapp/${deployment}`));
   }
 
-  readyReplicas(deployment: string): number {
-    const ready = valueAt(this.stores.deployments.get(`webapp/${deployment}`), 'status', 'readyReplicas');
-    return typeof ready === 'number' ? ready : 0;
+  /** Whether there are pods, and all of them are ready and of the newest template. */
+  isRolledOut(deployment: string): boolean {
+    const found = this.stores.deployments.get(`webapp/${deployment}`);
+    const { observedGeneration, replicas = 0, updatedReplicas, readyReplicas } = statusOf(found);
+    const isSeen = observedGeneration === found?.metadata.generation;
+    return isSeen && replicas > 0 && updatedReplicas === replicas && readyReplicas === replicas;
   }
 
   /** As `kubectl set image` does it. */
@@ -161,6 +164,17 @@ export function splitOf(virtualService: Unstructured | undefined): Split | undef
     else split.primary += weight;
   }
   return split;
+}
+
+interface DeploymentStatus {
+  readonly observedGeneration?: number;
+  readonly replicas?: number;
+  readonly updatedReplicas?: number;
+  readonly readyReplicas?: number;
+}
+
+function statusOf(deployment: Unstructured | undefined): DeploymentStatus {
+  return (deployment?.['status'] ?? {}) as DeploymentStatus;
 }
 
 /** The tag of the first container's image. */

@@ -22,7 +22,7 @@ export interface Step {
   readonly id: string;
   readonly title: string;
   /** @returns what was seen. @throws Error that tells what was not */
-  run(world: DemoWorld): Promise<string>;
+  readonly run: (world: DemoWorld) => Promise<string>;
 }
 
 /** The walkthrough, in order: each step needs those before it. */
@@ -38,7 +38,9 @@ export const steps: readonly Step[] = [
 
 /** How many checks a promotion may take, and a rollback. */
 const promotionChecks = 14;
-const rollbackChecks = 8;
+const rollbackChecks = 10;
+/** How many checks take as long as a poll of the repository, at the pace of the example. */
+const pollChecks = 3;
 
 async function attach(world: DemoWorld): Promise<string> {
   const { host, members } = world.sandbox;
@@ -48,8 +50,8 @@ async function attach(world: DemoWorld): Promise<string> {
   if (!gateway || !cluster || !fleet) throw new Error('an example is empty');
   for (const { client } of members) await client.resource(gatewayKind).create(gateway);
   await world.watchHost();
-  for (const { name, kubeconfig } of members) {
-    const [secret, attached] = attachment(cluster, name, kubeconfig());
+  for (const member of members) {
+    const [secret, attached] = attachment(cluster, member.name, member.kubeconfig());
     if (secret) await host.client.resource(secretKind).create(secret);
     if (attached) await host.client.resource(attachedClusterKind).create(attached);
   }
@@ -97,6 +99,7 @@ async function promote(world: DemoWorld): Promise<string> {
   if (unseen !== undefined)
     throw new Error(`${unseen.name}: no user was routed to ${promotedVersion} before its promotion`);
   await untilReported(world, 'Succeeded');
+  expectServed(world, promotedVersion);
   return `commit ${commit} on ${world.members.length} clusters: ${summaryOf(world.members)}`;
 }
 
@@ -119,8 +122,9 @@ async function rollBack(world: DemoWorld): Promise<string> {
     members,
     (member) =>
       member.version('backend') === promotedVersion ? undefined : 'the workload is not as in git again',
-    0,
+    pollChecks,
   );
+  expectServed(world, promotedVersion);
   return `commit ${commit}: ${seen}; ${promotedVersion} serves`;
 }
 
@@ -149,7 +153,7 @@ async function removeRollout(world: DemoWorld): Promise<string> {
   const { members, sandbox } = world;
   for (const { cluster } of members) await cluster.client.resource(virtualServiceKind).create(ownRoute);
   const { spec } = world.application ?? {};
-  const syncPolicies = spec?.syncPolicies.map(({ rollout: _, ...policy }) => policy);
+  const syncPolicies = spec?.syncPolicies.map(({ rollout: _rollout, ...policy }) => policy);
   await sandbox.host.client
     .resource(applicationKind)
     .patch(applicationKey, 'merge', { spec: { syncPolicies } }, { fieldManager: 'kubectl-edit' });
@@ -163,8 +167,8 @@ async function removeRollout(world: DemoWorld): Promise<string> {
   }, 0);
   // Users go on for a while, or nobody would notice if the workload did not serve.
   await world.clock.sleep(1000, world.signal);
-  const serving = members.map((member) => member.version('backend') ?? '');
-  return `podinfo ${[...new Set(serving)].join(', ')} serves without a primary`;
+  expectServed(world, promotedVersion);
+  return `podinfo ${promotedVersion} serves without a primary`;
 }
 
 /** What is there of a rollout, or not there of the workload. */
@@ -180,7 +184,9 @@ function remainsOfRollout(member: DemoMember): string | undefined {
   if (virtualServices.get('webapp/backend')) return 'VirtualService backend is there';
   const app = valueAt(services.get('webapp/backend'), 'spec', 'selector', 'app');
   if (app !== 'backend') return 'Service backend does not select the workload';
-  return member.readyReplicas('backend') > 0 ? undefined : 'no pod of the workload is ready';
+  const version = member.version('backend') ?? 'gone';
+  if (version !== promotedVersion) return `the workload is ${version}, not ${promotedVersion} as in git`;
+  return member.isRolledOut('backend') ? undefined : 'the workload is not ready';
 }
 
 async function deleteApplication(world: DemoWorld): Promise<string> {
@@ -208,6 +214,14 @@ async function deleteApplication(world: DemoWorld): Promise<string> {
   );
   if (world.fleet?.status?.phase !== 'Ready') throw new Error('the Fleet is not Ready any more');
   return 'nothing of it is left, the Fleet is Ready';
+}
+
+/** @throws Error when users are not answered by this version */
+function expectServed({ members, users }: DemoWorld, version: string): void {
+  for (const [i, member] of members.entries()) {
+    const by = users[i]?.recent().version ?? 'nobody';
+    if (by !== version) throw new Error(`${member.name}: users are served by ${by}, not by ${version}`);
+  }
 }
 
 /** What is missing until the Canary of a member is in a phase. */

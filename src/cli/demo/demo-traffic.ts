@@ -12,17 +12,24 @@ const patienceMs = 5000;
 /** A pause of the process this long explains a request that was given up. */
 const longPauseMs = 1000;
 
+/** Statuses that proxies make; podinfo's errors have others. */
+const ofProxies: ReadonlySet<number> = new Set([502, 503, 504]);
+
 /** What a user sees of one request. */
 export interface Answer {
   /** undefined: there was none. */
   readonly status: number | undefined;
-  /** Of podinfo, where it was podinfo that answered. */
-  readonly version: string | undefined;
+  /** Whether a pod made it, not a proxy on the way. */
+  readonly isOfPod: boolean;
   /** What came instead of 200. */
   readonly text: string;
-  /** Whether users were routed to the version under test when it was sent or answered. */
-  readonly isRouted: boolean;
-  /** How late the event loop of this process has been meanwhile, at worst. */
+}
+
+/** What went on meanwhile. */
+export interface Circumstances {
+  /** The versions under test that users were routed to, when it was sent and when it was answered. */
+  readonly routedTo: readonly (string | undefined)[];
+  /** How late the event loop of this process was, at worst. */
   readonly lagMs: number;
 }
 
@@ -36,16 +43,17 @@ export const faultyCause = 'made by the faulty version, while users were routed 
  * @returns undefined for one that did not fail
  */
 export function causeOf(
-  { status, version, text, isRouted, lagMs }: Answer,
+  { status, isOfPod, text }: Answer,
+  { routedTo, lagMs }: Circumstances,
   faulty: string,
 ): string | undefined {
   if (status !== undefined && status >= 200 && status < 300) return undefined;
+  if (isOfPod && routedTo.includes(faulty)) return faultyCause;
   const late =
     lagMs >= longPauseMs ? `, while this process stood still for ${(lagMs / 1000).toFixed(1)} s` : '';
   if (status === undefined) return `lost: ${text}${late}`;
-  if (version === undefined) return `lost: ${status} from the mesh${text === '' ? '' : `, ${text}`}${late}`;
-  if (version !== faulty) return `lost: ${status} from ${version}${late}`;
-  return isRouted ? faultyCause : 'made by the faulty version, while no user should have reached it';
+  if (isOfPod) return `lost: ${status} from a pod, while nothing that fails was tested on users${late}`;
+  return `lost: ${status} from a proxy${text === '' ? '' : `, ${text}`}${late}`;
 }
 
 export interface TrafficCount {
@@ -117,8 +125,8 @@ export interface UsersOptions {
   readonly gateway: string;
   readonly host: string;
   readonly faulty: string;
-  /** Whether users are routed to the version under test. */
-  readonly isRouted: () => boolean;
+  /** The version under test, where users are routed to it. */
+  readonly routedTo: () => string | undefined;
   /** The worst of the last seconds, in milliseconds. */
   readonly lag: () => number;
 }
@@ -179,31 +187,29 @@ export class Users {
   }
 
   async #send(): Promise<void> {
-    const { clock, isRouted, lag, faulty } = this.#options;
+    const { clock, routedTo, lag, faulty } = this.#options;
     const sentAt = clock.monotonic();
-    const wasRouted = isRouted();
-    const seen = await this.#ask();
+    const before = routedTo();
+    const { version, ...answer } = await this.#ask();
     const at = clock.monotonic();
-    const cause = causeOf({ ...seen, isRouted: wasRouted || isRouted(), lagMs: lag() }, faulty);
+    const cause = causeOf(answer, { routedTo: [before, routedTo()], lagMs: lag() }, faulty);
     if (cause !== undefined) this.#failed[cause] = (this.#failed[cause] ?? 0) + 1;
-    this.#recent.add({ at, ms: at - sentAt, isGood: cause === undefined }, seen.version);
+    this.#recent.add({ at, ms: at - sentAt, isGood: cause === undefined }, version);
   }
 
-  async #ask(): Promise<Pick<Answer, 'status' | 'version' | 'text'>> {
+  async #ask(): Promise<Answer & { readonly version?: string | undefined }> {
     const { clock, fetch, gateway, host } = this.#options;
     using deadline = clock.timeout(patienceMs);
     try {
       const response = await fetch(`${gateway}/version`, { headers: { host }, signal: deadline.signal });
-      const text = await response.text();
-      const version = response.headers.get('x-api-version') ?? undefined;
-      return {
-        status: response.status,
-        version,
-        text: response.status < 300 ? '' : text.trim().slice(0, 80),
-      };
+      const { status, headers } = response;
+      const text = (await response.text()).trim();
+      const isOfPod = headers.get('x-envoy-upstream-service-time') !== null && !ofProxies.has(status);
+      const [, version] = /"version": *"([^"]+)"/.exec(text) ?? [];
+      return { status, isOfPod, text: text.slice(0, 80), version };
     } catch (error) {
       const text = deadline.signal.aborted ? `no answer in ${patienceMs / 1000} s` : errorMessage(error);
-      return { status: undefined, version: undefined, text };
+      return { status: undefined, isOfPod: false, text };
     }
   }
 }

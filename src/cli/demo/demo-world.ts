@@ -166,7 +166,7 @@ export class DemoWorld {
           gateway: sandbox.edges.get(member.cluster)?.gateway ?? '',
           host: 'backend.webapp',
           faulty: options.faulty,
-          isRouted: () => member.isRouted,
+          routedTo: () => (member.isRouted ? member.version('backend') : undefined),
           lag: () => {
             this.#worstLagMs = Math.max(this.#worstLagMs, sandbox.lag.lastMs);
             return sandbox.lag.worstMs;

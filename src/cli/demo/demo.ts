@@ -4,7 +4,7 @@ import { interruption } from '../interruption.ts';
 import { measure, type Verdict } from './demo-measure.ts';
 import { isSuccess, type Report, type StepResult, writeReport } from './demo-report.ts';
 import { liveScreen, plainScreen, type Screen } from './demo-screen.ts';
-import { faultyVersion, type Step, steps } from './demo-steps.ts';
+import { faultyVersion, steps } from './demo-steps.ts';
 import { lost, totalOf, type TrafficCount } from './demo-traffic.ts';
 import type { MemberRow } from './demo-view.ts';
 import { DemoWorld } from './demo-world.ts';
@@ -28,6 +28,8 @@ const measureMs = 1000;
 /** What the demo promises of its users and of its own size. */
 const leastPerSecond = 50;
 const mostBytes = 600e6;
+/** Lines of the manager's log that a failure shows. */
+const mostTrouble = 10;
 const noTraffic: TrafficCount = { sent: 0, failed: {} };
 
 /**
@@ -73,7 +75,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 function screenOf(plain: boolean, clock: Clock): Screen {
   const { stdout } = process;
   const startedAt = clock.monotonic();
-  const isTerminal = stdout.isTTY === true && !plain;
+  const isTerminal = stdout.isTTY && !plain;
   return (isTerminal ? liveScreen : plainScreen)({
     write: (text) => void stdout.write(text),
     columns: () => stdout.columns ?? 80,
@@ -122,15 +124,14 @@ class Demo {
   async run(): Promise<Report> {
     const looking = new AbortController();
     let looks: Promise<unknown> = Promise.resolve();
-    const install: Step = {
-      id: 'install',
-      title: 'a host and its members start, with Istio and Prometheus',
-      run: () => this.#open(),
-    };
     try {
-      for (const step of [install, ...steps]) {
-        await this.#attempt(step);
-        if (step === install) looks = this.#look(looking.signal);
+      await this.#attempt('install', 'a host and its members start, with Istio and Prometheus', () =>
+        this.#open(),
+      );
+      const world = this.#world;
+      if (world !== undefined) looks = this.#look(world, looking.signal);
+      for (const { id, title, run } of steps) {
+        await this.#attempt(id, title, async () => (world === undefined ? '' : run(world)));
       }
     } finally {
       looking.abort();
@@ -154,9 +155,9 @@ class Demo {
     return `a host, ${members} members, a git repository; gateways ${gateways.join(', ')}`;
   }
 
-  async #attempt({ id, title, run }: Step): Promise<void> {
+  async #attempt(id: string, title: string, run: () => Promise<string>): Promise<void> {
     if (this.#results.some(({ ok }) => !ok)) {
-      this.#results.push({ id, ok: false, detail: 'not tried: a step before it failed', ms: 0 });
+      this.#done({ id, ok: false, detail: 'not tried: a step before it failed', ms: 0 });
       return;
     }
     const startedAt = this.#clock.monotonic();
@@ -164,19 +165,19 @@ class Demo {
     let result: Pick<StepResult, 'ok' | 'detail'>;
     try {
       this.#stop.signal.throwIfAborted();
-      // Only the first step runs without a world: it makes it.
-      result = { ok: true, detail: await run(this.#world as DemoWorld) };
+      result = { ok: true, detail: await run() };
     } catch (error) {
-      result = { ok: false, detail: errorMessage(error) };
-      this.#trouble = (this.#world?.manager.log() ?? []).slice(-10);
+      const { aborted, reason } = this.#stop.signal;
+      result = { ok: false, detail: errorMessage(aborted ? reason : error) };
+      this.#trouble = (this.#world?.manager.log() ?? []).slice(-mostTrouble);
     }
-    const ms = Math.round(this.#clock.monotonic() - startedAt);
-    this.#done({ id, ...result, ms });
+    this.#done({ id, ...result, ms: Math.round(this.#clock.monotonic() - startedAt) });
   }
 
   #done(result: StepResult): void {
     this.#results.push(result);
-    if (!this.#stop.signal.aborted) this.#screen.done(result);
+    // Whoever interrupts it knows why the rest does not happen.
+    if (!(this.#stop.signal.reason instanceof CancelledError)) this.#screen.done(result);
   }
 
   /** What holds for the whole of it. */
@@ -202,9 +203,7 @@ class Demo {
   }
 
   /** Keeps the screen up to date until `signal` aborts. */
-  #look(signal: AbortSignal): Promise<unknown> {
-    const world = this.#world;
-    if (world === undefined) return Promise.resolve();
+  #look(world: DemoWorld, signal: AbortSignal): Promise<unknown> {
     const redraw = (): void => this.#screen.show(rowsOf(world, this.#verdicts));
     const verdicts = async (): Promise<void> => {
       for (const member of world.members) {

@@ -6,7 +6,7 @@ import type { SourcePool } from '../../gitops/source/source-pool.ts';
 import { Controller, type ControllerOptions, type Reconcile, type Result } from '../../kube/controller.ts';
 import type { EventType } from '../../kube/event-correlator.ts';
 import type { EventRecorder } from '../../kube/event-recorder.ts';
-import { ensureFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
+import { ensureFinalizer, ObjectReplacedError, removeFinalizer } from '../../kube/finalizers.ts';
 import { formatKey, parseKey } from '../../kube/object-key.ts';
 import type { Client } from '../../kube/resource-client.ts';
 import { retryOnConflict } from '../../kube/retry-on-conflict.ts';
@@ -171,6 +171,7 @@ export class ApplicationController {
       source,
       write: (one) => this.#write(one),
       onChange,
+      onPlaced: (placement) => worker().onPlaced(placement),
       onDue: (placement) => worker().enqueue(placement),
     });
     state.announced = announcedBefore(application);
@@ -181,6 +182,7 @@ export class ApplicationController {
   #forget(key: string, state: ApplicationState): void {
     const { engines, worker } = this.#options;
     for (const placement of state.placements) {
+      placement.abandon();
       worker().forget(placement);
       engines.release(key, state.key.namespace, placement.cluster);
     }
@@ -236,10 +238,21 @@ export class ApplicationController {
   /** Two Applications of one namespace may have policies of one name: the first keeps what it has. */
   #isTaken(state: ApplicationState, name: string): boolean {
     if (state.has(name)) return false;
-    const { namespace } = state.key;
-    return this.#options.placements
-      .named(namespace, name)
-      .some(({ application }) => application.name !== state.key.name);
+    const { caches, placements } = this.#options;
+    const { namespace, name: application } = state.key;
+    const isOther = (other: string | undefined): boolean => other !== application;
+    return (
+      placements.named(namespace, name).some((other) => isOther(other.application.name)) ||
+      // It may not have been looked at yet.
+      caches.applications.store
+        .list()
+        .some(
+          ({ metadata, status }) =>
+            metadata.namespace === namespace &&
+            isOther(metadata.name) &&
+            status?.inventory?.some((item) => item.name === name) === true,
+        )
+    );
   }
 
   #trouble(state: ApplicationState, trouble: Trouble | undefined): void {
@@ -282,6 +295,7 @@ export class ApplicationController {
     const isNew = !this.#states.has(key);
     const state = this.#state(key, application);
     for (const placement of state.placements) placement.spec ??= specOf(application, placement);
+    state.source[Symbol.dispose]();
     state.planRemoval();
     this.#abandon(application, state);
     if (isNew || application.status?.phase !== 'Terminating') {
@@ -305,6 +319,7 @@ export class ApplicationController {
       const message = abandonment(placement, engines, mayAbandon);
       if (message === undefined) continue;
       this.report(placement, 'Warning', 'Abandoned', message);
+      placement.abandon();
       worker().forget(placement);
       state.drop(placement);
     }
@@ -332,8 +347,7 @@ export class ApplicationController {
         return application;
       },
       async (application) => {
-        // Another one has its name now.
-        if (application.metadata.uid !== state.uid) return;
+        if (application.metadata.uid !== state.uid) throw new ObjectReplacedError(application);
         const status = applicationStatus({
           application,
           source: state.source.state,

@@ -124,7 +124,7 @@ describe('a deleted Application', () => {
     await world.settle(ms);
 
     expect(await world.isGone(applicationKind, 'blue-green-demo')).toBe(true);
-    const events = (await world.eventsOf()).filter((event) => event.includes('Abandoned'));
+    const events = (await world.eventsOf()).filter((event) => event.includes('Abandoned')).toSorted();
     expect(events).toEqual([
       expect.stringMatching(
         /^Warning Abandoned: .*the rollout of webapp\/backend and 11 objects may still be on cluster kurator-member1/,
@@ -213,6 +213,26 @@ describe('a policy', () => {
       'blue-green-demo-1-attachedcluster-kurator-member2',
     ]);
     expect(await world.verdict()).toMatchObject({ phase: 'Ready', count: '4/4' });
+  });
+
+  test('that is renamed while git does not answer is kept until it does', async () => {
+    await deliver();
+    await world.stop();
+    world.git.failure = new Error('connection refused');
+    await world.applyExample('blue_green.yaml', ({ spec }) => {
+      spec.syncPolicies[0]!.name = 'web';
+    });
+    world.start();
+    await world.settle(60_000);
+
+    expect(await world.exists(one, deploymentKind, 'backend')).toBe(true);
+    expect((await world.verdict()).message).toContain('waits until web-attachedcluster-kurator-member1');
+    const before = await world.find(one, deploymentKind, 'backend');
+    world.git.failure = undefined;
+    await world.settle(240_000);
+    const after = await world.find(one, deploymentKind, 'backend');
+    expect(after?.metadata.uid).toBe(before?.metadata.uid);
+    expect((await world.application()).status?.syncStatus).toHaveLength(4);
   });
 
   test('without its rollout has its workload back, and gets the rollout again when that is back', async () => {

@@ -20,6 +20,8 @@ export interface ApplicationStateOptions {
   /** Writes the status of the Application. */
   readonly write: (state: ApplicationState) => Promise<void>;
   readonly onChange: () => void;
+  /** A placement is there, or there again. */
+  readonly onPlaced: (placement: Placement) => void;
   /** There is something to do at a placement. */
   readonly onDue: (placement: Placement) => void;
 }
@@ -39,7 +41,8 @@ export class ApplicationState {
   /** What was last said about the source, the spec and the fleet. */
   announced: string | undefined;
   readonly #options: ApplicationStateOptions;
-  readonly #before: ApplicationStatus;
+  /** What the status told at the beginning; until the first plan is made. */
+  #before: ApplicationStatus;
   readonly #placements = new Map<string, Placement>();
   /** Names, as the status has them. */
   #order: readonly string[] = [];
@@ -88,6 +91,7 @@ export class ApplicationState {
       if (!kept.has(placement.name)) this.#remove(placement, heirs);
     }
     this.#order = names;
+    this.#before = {};
     this.builds.keep(new Set(wanted.map(({ policy }) => policy)));
   }
 
@@ -114,6 +118,7 @@ export class ApplicationState {
     const placement = new Placement(this.key, place, knownFrom(item, entry), this.#options.onChange);
     this.#placements.set(name, placement);
     this.#options.placements.add(placement);
+    this.#options.onPlaced(placement);
     return placement;
   }
 
@@ -139,6 +144,7 @@ export class ApplicationState {
       return this.#assign(placement, { kind: 'leave' }, '');
     const { artifact, error } = this.source.state;
     if (artifact === undefined) {
+      if (placement.task.kind === 'remove') this.#assign(placement, { kind: 'leave' }, '');
       // What an earlier process has applied is there all the same.
       if (placement.known.appliedRevision !== undefined) return;
       const message = 'Source artifact not found';
@@ -160,7 +166,9 @@ export class ApplicationState {
     const { spec } = placement;
     // A policy that is suspended, or does not prune, leaves its objects behind.
     const prune = spec?.kustomization?.prune !== false && spec?.kustomization?.suspend !== true;
-    this.#assign(placement, { kind: 'remove', prune, after }, `remove ${prune} ${after.length === 0}`);
+    placement.assign({ kind: 'remove', prune, after }, `remove ${prune} ${after.length === 0}`);
+    // What it waited for may be no longer wanted.
+    if (placement.isDue) this.#options.onDue(placement);
   }
 
   #assign(placement: Placement, task: Task, trigger: string): void {

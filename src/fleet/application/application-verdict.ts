@@ -128,6 +128,13 @@ function problemsOf(view: ApplicationView): readonly Problem[] {
     problems.push(problem('False', { ...error, message }, error.isStalled ? 'stalled' : 'retrying'));
   }
   problems.push(...placements.flatMap(placementProblems));
+  const isAwaited =
+    artifact === undefined &&
+    placements.some(({ known }) => known.generation !== application.metadata.generation);
+  if (error === undefined && isAwaited) {
+    const message = 'waiting for the source';
+    problems.push(problem('Unknown', { reason: 'Progressing', message }, 'progressing'));
+  }
   return problems;
 }
 
@@ -241,12 +248,15 @@ function readyOf(
   { application, source, placements }: ApplicationView,
   problems: readonly Problem[],
 ): Problem {
-  const worst = problems.filter(({ status }) => status === 'False');
-  const counted = worst.length > 0 ? worst : problems;
-  const [first] = counted;
+  // The worst gives the reason.
+  const sorted = [
+    ...problems.filter(({ status }) => status === 'False'),
+    ...problems.filter(({ status }) => status !== 'False'),
+  ];
+  const [first] = sorted;
   if (first !== undefined) {
     const advice = !isDeleting(application) && placements.some(isHindered) ? adviceFor(application) : '';
-    return { ...first, message: few(counted.map(({ message }) => message)) + advice };
+    return { ...first, message: few(sorted.map(({ message }) => message)) + advice };
   }
   const clusters = new Set(placements.map(({ cluster }) => cluster.name)).size;
   const revision = source.artifact?.revision ?? placements[0]?.known.appliedRevision ?? '';

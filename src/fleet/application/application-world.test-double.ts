@@ -7,6 +7,7 @@ import { silentLog } from '../../base/log.ts';
 import { seededRandom } from '../../base/random.ts';
 import { MemoryGit } from '../../gitops/source/memory-git.test-double.ts';
 import { SourcePool } from '../../gitops/source/source-pool.ts';
+import { applicationLabel } from '../../gitops/sync/ownership.ts';
 import { SyncCluster } from '../../gitops/sync/sync-cluster.ts';
 import { isNotFound } from '../../kube/api-error.ts';
 import type { KubeEvent } from '../../kube/event-correlator.ts';
@@ -18,13 +19,29 @@ import { getCondition } from '../../machinery/conditions.ts';
 import type { Unstructured } from '../../machinery/object.ts';
 import type { FleetControllers, Runnable } from '../fleet-controllers.ts';
 import { FleetWorld, names } from '../fleet-world.test-double.ts';
-import { applicationKind, canaryKind, deploymentKind } from '../kinds.ts';
+import { applicationKind, canaryKind, deploymentKind, namespaceKind, serviceKind } from '../kinds.ts';
 import { applicationControllers } from './application-controllers.ts';
+import { rolloutAnnotation } from './render-rollout.ts';
 import { MemberRollouts } from './member-rollout.ts';
 
 export const repository = 'https://github.com/stefanprodan/podinfo';
 const branch = 'refs/heads/master';
 const examples = new URL('../../../examples/', import.meta.url);
+
+const autoscalerKind: ResourceKind = {
+  namespaced: true,
+  group: 'autoscaling',
+  version: 'v2',
+  resource: 'horizontalpodautoscalers',
+  kind: 'HorizontalPodAutoscaler',
+};
+const roleKind: ResourceKind = {
+  namespaced: true,
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  resource: 'roles',
+  kind: 'Role',
+};
 
 type Files = Record<string, string>;
 
@@ -163,6 +180,22 @@ export class ApplicationWorld extends FleetWorld {
       if (isNotFound(error)) return undefined;
       throw error;
     }
+  }
+
+  /** What an Application, or a rollout of its, has put on a member and is still there: `KIND NAME`. */
+  async traces(member: string): Promise<readonly string[]> {
+    const kinds = [namespaceKind, serviceKind, deploymentKind, canaryKind, autoscalerKind, roleKind];
+    const lists = await Promise.all(
+      kinds.map((kind) => this.run(this.member(member).resource(kind).listAll())),
+    );
+    return lists.flatMap(({ items }) =>
+      items
+        .filter(
+          ({ metadata: { labels = {}, annotations = {} } }) =>
+            labels[applicationLabel] !== undefined || annotations[rolloutAnnotation] !== undefined,
+        )
+        .map(({ kind, metadata }) => `${kind} ${metadata.name}`),
+    );
   }
 
   async imageOf(member: string, name: string, namespace = 'webapp'): Promise<string | undefined> {

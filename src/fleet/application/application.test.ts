@@ -125,10 +125,10 @@ describe('the walkthrough', () => {
     await world.canaryIs(two, { ...initialized, phase: 'Failed' });
     await world.settle(1000);
     expect(await world.verdict()).toMatchObject({ phase: 'Failed', ready: 'False RolloutFailed' });
-    const events = (await world.eventsOf()).filter((event) => event.includes('Rollout'));
+    const events = (await world.eventsOf()).filter((event) => event.includes('Rollout')).toSorted();
     expect(events).toEqual([
-      expect.stringMatching(/^Normal RolloutInitialized: webapp\/backend on kurator-member\d: all traffic/),
-      expect.stringMatching(/^Normal RolloutInitialized/),
+      expect.stringMatching(/^Normal RolloutInitialized: webapp\/backend on kurator-member1: all traffic/),
+      expect.stringMatching(/^Normal RolloutInitialized: webapp\/backend on kurator-member2: all traffic/),
       expect.stringMatching(/^Normal RolloutProgressing: webapp\/backend on kurator-member2/),
       expect.stringMatching(/^Warning RolloutFailed: .*kurator-member2.*taken back; all traffic goes to/),
     ]);
@@ -259,6 +259,17 @@ describe('a member that does not answer', () => {
   });
 });
 
+test('a member that says nothing at all delays no other one', async () => {
+  world.onRequest = (request) => (request.includes(` ${one} `) ? new Promise(() => {}) : undefined);
+  await world.applyExample();
+  await world.settle(3000);
+
+  expect((await world.placements()).filter((text) => text.includes(two))).toEqual([ready[1], ready[3]]);
+  world.onRequest = () => {};
+  await world.settle(300_000);
+  expect(await world.placements()).toEqual(ready);
+});
+
 describe('a suspended policy', () => {
   test('is left as it is until it goes on', async () => {
     await deliver('blue_green.yaml', ({ spec }) => {
@@ -269,6 +280,22 @@ describe('a suspended policy', () => {
 
     await deliver();
     expect(await world.placements()).toEqual(ready);
+  });
+
+  test('has its rollout reported all the same, by the next process too', async () => {
+    await deliver();
+    await world.applyExample('blue_green.yaml', ({ spec }) => {
+      for (const policy of spec.syncPolicies) Object.assign(policy.kustomization ?? {}, { suspend: true });
+    });
+    await world.settle();
+    await world.stop();
+    world.start();
+    await world.settle();
+    await world.canaryIs(one, { ...initialized, phase: 'Progressing' });
+    await world.settle(100);
+
+    const { status } = await world.application();
+    expect(status?.syncStatus?.[0]?.rolloutStatus?.rolloutStatusInCluster?.phase).toBe('Progressing');
   });
 
   test('so is a source: no poll, and no new commit', async () => {
@@ -317,6 +344,38 @@ describe('clusters', () => {
 
     await expectClean(one);
     expect((await world.application()).status?.inventory?.map(({ name }) => name)).toEqual([all[1], all[3]]);
+  });
+
+  test('that leave and come back get everything again', async () => {
+    await deliver();
+    const clusters = (members: readonly string[]) => ({
+      spec: { clusters: members.map((name) => ({ kind: 'AttachedCluster', name })) },
+    });
+    await world.patch(fleetKind, 'quickstart', clusters([two]));
+    await world.settle(10_000);
+    await expectClean(one);
+
+    await world.patch(fleetKind, 'quickstart', clusters(names));
+    await world.settle(10_000);
+    await world.runPods(...names);
+    expect(await world.exists(one, deploymentKind, 'backend')).toBe(true);
+    expect(await world.exists(one, canaryKind, 'backend')).toBe(true);
+    expect(await world.verdict()).toMatchObject({ phase: 'Ready', count: '4/4' });
+  });
+
+  test('with a new kubeconfig are followed over the new connection', async () => {
+    await deliver();
+    await world.secret(one, { preferences: {} });
+    await world.settle();
+
+    await world.canaryIs(one, { ...initialized, phase: 'Progressing' });
+    const deployments = world.member(one).resource(deploymentKind);
+    await world.run(deployments.delete({ namespace: 'default', name: 'podinfo' }));
+    await world.settle(15_000);
+
+    const { status } = await world.application();
+    expect(status?.syncStatus?.[0]?.rolloutStatus?.rolloutStatusInCluster?.phase).toBe('Progressing');
+    expect(await world.exists(one, deploymentKind, 'podinfo', 'default')).toBe(true);
   });
 
   test('are all kept while the fleet is missing, and that is said', async () => {

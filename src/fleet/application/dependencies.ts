@@ -33,8 +33,11 @@ export function unmetDependency(
 /** Placements that must have been applied before another one is removed, and have not: they may take objects over. */
 export function unmetHeirs(placement: Placement, after: readonly Placement[]): readonly Placement[] {
   return after.filter(
-    ({ cluster, task, known }) =>
-      task.kind === 'sync' &&
+    ({ cluster, task, spec, known }) =>
+      task.kind !== 'remove' &&
+      // Whether or not its source can be had now.
+      spec?.kustomization !== undefined &&
+      spec.kustomization.suspend !== true &&
       cluster.kind === placement.cluster.kind &&
       cluster.name === placement.cluster.name &&
       known.appliedRevision === undefined,

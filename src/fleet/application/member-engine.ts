@@ -34,6 +34,8 @@ export interface ClusterSync {
 /** The rollouts of all Applications on one cluster. */
 export interface ClusterRollouts {
   run(signal: AbortSignal): Promise<void>;
+  /** Makes {@link canaryStatus} tell of what is there already. */
+  follow(signal: AbortSignal): Promise<void>;
   /** What must be there before pods are: the namespace with its label. */
   prepare(rollout: Rollout, place: RolloutPlace, signal: AbortSignal): Promise<void>;
   install(rollout: Rollout, place: RolloutPlace, signal: AbortSignal): Promise<InstalledRollout>;

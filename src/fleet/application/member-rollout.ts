@@ -154,6 +154,11 @@ export class MemberRollouts implements ClusterRollouts {
     });
   }
 
+  /** Watches Canaries, where the cluster serves them, although nothing is to be done about any. */
+  async follow(signal: AbortSignal): Promise<void> {
+    await this.#caches.engine(signal);
+  }
+
   canaryStatus(namespace: string, name: string): CanaryStatus | undefined {
     const canary = this.#caches.canary(namespace, name);
     const place = this.#wanted.get(formatKey({ namespace, name }))?.place;

@@ -1,5 +1,4 @@
 import { linkAbort } from '../../base/abort.ts';
-import { parseDuration } from '../../base/duration.ts';
 import { errorMessage, nextStep } from '../../base/errors.ts';
 import { Controller, type ControllerOptions, type Reconcile, type Result } from '../../kube/controller.ts';
 import type { EventType } from '../../kube/event-correlator.ts';
@@ -7,9 +6,10 @@ import { formatKey } from '../../kube/object-key.ts';
 import { type Dependency, unmetDependency, unmetHeirs } from './dependencies.ts';
 import { Lanes } from './lanes.ts';
 import type { MemberEngines, Obstacle, Reachable } from './member-engines.ts';
-import type { Placement, Readiness, RemoveTask, SyncTask } from './placement.ts';
+import type { Known, Placement, Readiness, RemoveTask, SyncTask } from './placement.ts';
 import { clusterOf, type Placements } from './placements.ts';
 import type { PolicyBuilds } from './policy-builds.ts';
+import { retryDelayMs } from './retry-delay.ts';
 import {
   failed,
   installRollout,
@@ -20,7 +20,8 @@ import {
   type RunOutcome,
   syncPlacement,
 } from './sync-placement.ts';
-import { changesMessage, rolloutEvent } from './placement-events.ts';
+import { changesMessage } from './placement-events.ts';
+import { PlacementWatches } from './placement-watches.ts';
 
 export interface PlacementControllerOptions extends Pick<
   ControllerOptions,
@@ -47,10 +48,8 @@ const concurrency = 256;
 /** Runs have deadlines of their own; this one is for what nobody has thought of. */
 const timeoutMs = 3_600_000;
 
-const firstRetryMs = 1000;
-const longestRetryMs = 15 * 60_000;
-/** Between two runs that repair what somebody changes again and again. */
-const driftGapMs = 10_000;
+/** Until a connection that was lost, and is back, is used again. */
+const lostMs = 1000;
 
 /**
  * Works on placements, each by itself: an own turn, own retries. What one cluster does, or does not do, no other one
@@ -62,14 +61,11 @@ export class PlacementController {
   readonly #lanes = new Lanes(laneWidth);
   /** Who waits, by the `NAMESPACE/NAME` of what is waited for. */
   readonly #waiting = new Map<string, Set<string>>();
-  /** Whose rollouts have changed on the cluster, or what they need. */
-  readonly #touched = new Set<Placement>();
-  readonly #watches = new Map<Placement, () => void>();
-  /** When drift was last repaired, in monotonic milliseconds. */
-  readonly #repairedAt = new WeakMap<Placement, number>();
+  readonly #watches: PlacementWatches;
 
   constructor(options: PlacementControllerOptions) {
     this.#options = options;
+    this.#watches = new PlacementWatches({ ...options, onDue: (placement) => this.enqueue(placement) });
     this.#controller = new Controller({
       ...options,
       name: 'placement',
@@ -102,17 +98,24 @@ export class PlacementController {
       const { rollout } = placement.known;
       if (rollout?.namespace !== namespace || rollout.name !== name) continue;
       // What its installation waits for may have come.
-      if (placement.known.ready?.reason === rolloutFailed) placement.notBefore = 0;
-      this.#touched.add(placement);
+      if (placement.known.ready?.reason === rolloutFailed) {
+        placement.notBefore = 0;
+        if (!placement.isDue) placement.ask();
+      }
+      this.#watches.touch(placement);
       this.enqueue(placement);
     }
   }
 
+  /** It has just come to be: others may wait for it, and its rollout is to be followed. */
+  onPlaced(placement: Placement): void {
+    this.enqueue(placement);
+    this.#wake(placement);
+  }
+
   /** Ends what goes on by itself at a place. */
   forget(placement: Placement): void {
-    this.#watches.get(placement)?.();
-    this.#watches.delete(placement);
-    this.#touched.delete(placement);
+    this.#watches.end(placement);
   }
 
   readonly #reconcile: Reconcile = async (key, { signal }) => {
@@ -122,17 +125,18 @@ export class PlacementController {
     if (task.kind === 'remove' && isEmpty(placement, task)) return this.#gone(placement);
     const reachable = this.#reach(placement);
     if (reachable === undefined) return undefined;
-    this.#watchCanary(placement, reachable);
-    if (task.kind === 'leave') return undefined;
-    const isOnlyRollout =
-      !placement.isDue && task.kind === 'sync' && placement.known.ready?.outlook === 'done';
-    const touched = this.#touched.delete(placement);
-    if (!placement.isDue && !(touched && isOnlyRollout)) return undefined;
-    const reason = this.#wait(placement, task);
-    if (reason !== undefined) {
-      placement.learn({ ready: reason });
+    this.#watches.renew(placement, reachable);
+    const isFollowed = this.#watches.lookAtCanary(placement, reachable);
+    if (task.kind === 'leave') {
+      if (!isFollowed) await this.#watches.follow(placement, reachable, signal);
       return undefined;
     }
+    const isOnlyRollout =
+      !placement.isDue && task.kind === 'sync' && placement.known.ready?.outlook === 'done';
+    const touched = this.#watches.takeTouched(placement);
+    if (!placement.isDue && !(touched && isOnlyRollout)) return undefined;
+    const reason = this.#wait(placement, task);
+    if (reason !== undefined) return this.#postpone(placement, reason);
     const waitMs = placement.notBefore - this.#options.clock.monotonic();
     if (waitMs > 0) return { requeueAfterMs: waitMs };
     const cluster = clusterOf(placement);
@@ -169,6 +173,13 @@ export class PlacementController {
       this.#options.report(placement, 'Warning', reason, `${placement.name}: ${message}`);
     }
     placement.learn({ obstacle: { status: 'Unknown', reason, message, outlook: 'retrying' } });
+  }
+
+  #postpone(placement: Placement, ready: Readiness): undefined {
+    const { message } = placement.known.ready ?? {};
+    placement.learn({ ready });
+    if (message === ready.message) return;
+    this.#options.report(placement, 'Normal', ready.reason, `${placement.name}: ${ready.message}`);
   }
 
   /** Why a run must not begin yet. What it waits for will wake it. */
@@ -219,10 +230,13 @@ export class PlacementController {
     if (turn.signal.aborted) return undefined;
     if (outcome === 'gone') return this.#gone(placement);
     this.#settle(placement, outcome);
+    if (task.kind === 'sync') placement.learn(bookkeeping(task, outcome.ready));
     if (outcome.ready.outlook === 'retrying') return this.#again(placement, task);
     placement.failures = 0;
     turn.done();
-    if (outcome.ready.outlook === 'done' && task.kind === 'sync') this.#watch(placement, task, reachable);
+    placement.expect();
+    if (outcome.ready.outlook === 'done' && task.kind === 'sync')
+      this.#watches.begin(placement, task, reachable);
     this.#wake(placement);
     return undefined;
   }
@@ -250,7 +264,7 @@ export class PlacementController {
   }
 
   #runOf(placement: Placement, reachable: Reachable, signal: AbortSignal): PlacementRun {
-    const { buildsOf, persist, siblingsOf, image } = this.#options;
+    const { buildsOf, persist, siblingsOf, image, report } = this.#options;
     return {
       placement,
       reachable,
@@ -258,13 +272,15 @@ export class PlacementController {
       siblings: siblingsOf(placement),
       image,
       persist: () => persist(placement),
+      report: (...event) => report(placement, ...event),
       signal,
     };
   }
 
   #again(placement: Placement, task: SyncTask | RemoveTask): Result {
     placement.failures += 1;
-    const waitMs = this.#backoff(placement, task);
+    const policy = task.kind === 'sync' ? (task.spec.kustomization ?? {}) : {};
+    const waitMs = retryDelayMs(placement.failures, policy, this.#options.random);
     placement.notBefore = this.#options.clock.monotonic() + waitMs;
     return { requeueAfterMs: waitMs };
   }
@@ -287,7 +303,7 @@ export class PlacementController {
   #lost(placement: Placement): Result {
     const { application, cluster } = placement;
     const obstacle = this.#options.engines.obstacle(application.namespace, cluster);
-    if (obstacle === undefined) return { requeueAfterMs: firstRetryMs };
+    if (obstacle === undefined) return { requeueAfterMs: lostMs };
     this.#hinder(placement, obstacle);
     return undefined;
   }
@@ -297,56 +313,16 @@ export class PlacementController {
     this.#wake(placement);
     this.#options.onGone(placement);
   }
-
-  #backoff({ failures, spec }: Placement, task: SyncTask | RemoveTask): number {
-    const { retryInterval, interval } = task.kind === 'sync' ? (spec?.kustomization ?? {}) : {};
-    const retryMs = parseDuration(retryInterval ?? '0s');
-    const intervalMs = parseDuration(interval ?? '0s');
-    const mostMs = retryMs || Math.min(intervalMs || longestRetryMs, longestRetryMs);
-    const ms = Math.min(firstRetryMs * 2 ** (failures - 1), Math.max(mostMs, firstRetryMs));
-    return ms * (1 - this.#options.random.next() / 4);
-  }
-
-  /** Follows what was applied: repairs it when somebody changes it, and tells how it is. */
-  #watch(placement: Placement, task: SyncTask, reachable: Reachable): void {
-    this.forget(placement);
-    const { sync } = reachable;
-    const { owner } = placement;
-    const look = (): void => {
-      const unhealthy = sync.health(owner).filter(({ status }) => status !== 'Current');
-      placement.learn({ unhealthy });
-    };
-    const stops = [sync.onHealth(owner, look)];
-    if (parseDuration(task.spec.kustomization?.interval ?? '0s') > 0) {
-      stops.push(sync.onDrift(owner, () => this.#repair(placement)));
-    }
-    this.#watches.set(placement, () => stops.forEach((stop) => stop()));
-    look();
-  }
-
-  #repair(placement: Placement): void {
-    const now = this.#options.clock.monotonic();
-    const last = this.#repairedAt.get(placement) ?? -Infinity;
-    placement.notBefore = Math.max(placement.notBefore, last + driftGapMs);
-    this.#repairedAt.set(placement, Math.max(now, placement.notBefore));
-    placement.ask();
-    this.enqueue(placement);
-  }
-
-  #watchCanary(placement: Placement, reachable: Reachable): void {
-    const { rollout, canary: before } = placement.known;
-    if (rollout === undefined) return;
-    const canary = reachable.rollouts().canaryStatus(rollout.namespace, rollout.name);
-    // Not listed yet, perhaps: what was known stays.
-    if (canary === undefined) return;
-    placement.learn({ canary });
-    const event = rolloutEvent(placement, before, canary);
-    if (event !== undefined) this.#options.report(placement, event.type, event.reason, event.message);
-  }
 }
 
 function isEmpty({ known }: Placement, { prune }: RemoveTask): boolean {
   return known.rollout === undefined && (!prune || known.entries.length === 0);
+}
+
+/** As Flux keeps it: a generation is observed when it is done, or cannot be. */
+function bookkeeping({ generation, requestedAt }: SyncTask, { outlook }: Readiness): Partial<Known> {
+  const observed = outlook === 'retrying' ? {} : { observedGeneration: generation };
+  return { ...observed, handledAt: requestedAt };
 }
 
 function failureOf(task: SyncTask | RemoveTask, error: unknown): RunOutcome {

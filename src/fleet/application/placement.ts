@@ -118,11 +118,6 @@ export class Placement {
     return this.owner.name;
   }
 
-  /** Whether something may be there that must be removed one day. */
-  get isOccupied(): boolean {
-    return this.#known.entries.length > 0 || this.#known.rollout !== undefined;
-  }
-
   /** Whether there is work that has not been done since it was asked for. */
   get isDue(): boolean {
     return this.#asked > this.#done;
@@ -145,14 +140,19 @@ export class Placement {
     this.task = task;
     if (task.kind === 'sync') this.spec = task.spec;
     if (!isNew) return false;
-    const isFirst = this.#trigger === '';
     this.#trigger = trigger;
     this.failures = 0;
     this.notBefore = 0;
     if (task.kind === 'leave') this.#done = this.#asked;
-    else if (!isFirst || !this.#isDoneAlready(task)) this.#asked += 1;
-    if (this.isDue && task.kind === 'sync' && this.#isNews(task)) this.learn({ ready: progressing });
+    else if (this.#asked > 0 || !this.#isDoneAlready(task)) this.#asked += 1;
+    this.expect();
     return this.isDue;
+  }
+
+  /** What has been found out no longer holds when something new is to be done. */
+  expect(): void {
+    if (this.isDue && this.task.kind === 'sync' && this.#isNews(this.task))
+      this.learn({ ready: progressing });
   }
 
   #isNews({ artifact, generation }: SyncTask): boolean {
@@ -169,6 +169,13 @@ export class Placement {
     const { ready, handledAt } = this.#known;
     const hasInterval = parseDuration(task.spec.kustomization?.interval ?? '0s') > 0;
     return !hasInterval && ready?.outlook === 'done' && handledAt === task.requestedAt;
+  }
+
+  /** Nothing more is to be done. */
+  abandon(): void {
+    this.task = { kind: 'leave' };
+    this.#done = this.#asked;
+    this.#run?.abort();
   }
 
   /** Asks for another run of the same task. */

@@ -9,6 +9,7 @@ import {
   policyLabel,
   type SyncOwner,
 } from '../../gitops/sync/ownership.ts';
+import type { EventType } from '../../kube/event-correlator.ts';
 import type { Unstructured } from '../../machinery/object.ts';
 import type { InstalledRollout } from './member-engine.ts';
 import type { Reachable } from './member-engines.ts';
@@ -28,6 +29,7 @@ export interface PlacementRun {
   readonly image: string;
   /** Resolves when what is known of the placement outlives this process. */
   readonly persist: () => Promise<void>;
+  readonly report: (type: EventType, reason: string, message: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -73,7 +75,7 @@ export async function syncPlacement(run: PlacementRun, task: SyncTask): Promise<
   if (rollout !== undefined) {
     placement.learn({ rollout: plannedRollout(rollout) });
     await persist();
-    await reachable.rollouts().prepare(rollout, placeOf(run), signal);
+    await prepareRollout(run, rollout);
   }
   const outcome = await reachable.sync.apply(
     {
@@ -99,7 +101,7 @@ export async function syncPlacement(run: PlacementRun, task: SyncTask): Promise<
     const trouble = await installRollout(run, rollout);
     if (trouble !== undefined) return { ready: trouble, changes };
   }
-  placement.learn({ appliedRevision: revision, observedGeneration: generation, handledAt: task.requestedAt });
+  placement.learn({ appliedRevision: revision });
   const message = `Applied revision: ${revision}`;
   return { ready: { status: 'True', reason: 'ReconciliationSucceeded', message, outlook: 'done' }, changes };
 }
@@ -107,7 +109,9 @@ export async function syncPlacement(run: PlacementRun, task: SyncTask): Promise<
 /** Takes all away that is on the cluster: the rollout first, so that the workload serves again. */
 export async function removePlacement(run: PlacementRun, task: RemoveTask): Promise<RunOutcome | 'gone'> {
   const { placement, reachable, signal } = run;
-  const { rollout } = placement.known;
+  const { rollout, ready } = placement.known;
+  // Nobody may think that it is still as it was applied.
+  if (ready?.reason !== 'RemovalFailed') placement.learn({ ready: removing('Removing', 'being removed') });
   // One that another policy has taken over stays: it has the labels of that one now.
   if (rollout !== undefined) await removeRollout(run, rollout);
   const { entries } = placement.known;
@@ -163,9 +167,21 @@ export async function installRollout(run: PlacementRun, rollout: Rollout): Promi
   }
 }
 
+/** Before pods are made. What is wrong is said by the installation, which comes across it too: objects are applied. */
+async function prepareRollout({ reachable, ...run }: PlacementRun, rollout: Rollout): Promise<void> {
+  try {
+    await reachable.rollouts().prepare(rollout, placeOf({ reachable, ...run }), run.signal);
+  } catch (error) {
+    if (run.signal.aborted) throw error;
+  }
+}
+
 async function removeRollout(run: PlacementRun, installed: InstalledRollout): Promise<void> {
   await run.reachable.rollouts().remove(installed, placeOf(run), run.signal);
   run.placement.learn({ rollout: undefined, canary: undefined });
+  const { namespace, kind, name } = installed;
+  const message = `${kind} ${namespace}/${name} on ${run.placement.cluster.name} serves by itself again`;
+  run.report('Normal', 'RolloutRemoved', message);
 }
 
 function placeOf({ placement, image, siblings }: PlacementRun): RolloutPlace {

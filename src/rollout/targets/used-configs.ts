@@ -15,8 +15,8 @@ export type UsedConfigs = ReadonlyMap<string, Config>;
 
 const noConfigs: UsedConfigs = new Map();
 
-export function checksums(configs: UsedConfigs): Readonly<Record<string, string>> | undefined {
-  if (configs.size === 0) return undefined;
+/** Empty where there are none: `status.trackedConfigs` must forget those that are not used any more. */
+export function checksums(configs: UsedConfigs): Readonly<Record<string, string>> {
   return Object.fromEntries([...configs].map(([id, { checksum = '' }]) => [id, checksum]));
 }
 
