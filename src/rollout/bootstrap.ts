@@ -29,13 +29,20 @@ export const createPrimary: Step = (context) =>
 
 /**
  * The first version never got ready, and somebody has mended it. Nobody is served by that primary, and waiting for it
- * would be for ever.
+ * would be for ever. One that was promoted before, and is down, is never given up for a version that was not tested.
  */
 export const replaceFirstVersion: Step = (context) => {
-  const { seen, now } = context;
+  const { seen, status, now } = context;
   const revision = seen.target?.revision;
+  const first = seen.primary?.revision;
   const isBroken = primaryReadiness(context).state === 'stuck' && seen.endpoints.primary === 0;
-  if (!isBroken || revision === undefined || revision === seen.primary?.revision) return undefined;
+  if (!isBroken || revision === undefined || revision === first || first === status.lastPromotedSpec) {
+    return undefined;
+  }
+  if (status.lastAppliedSpec !== revision) {
+    const row = { phase: 'Initializing', lastAppliedSpec: revision } as const;
+    return decision(context, 'accept first version', { row, wakeAt: now });
+  }
   return decision(context, 'replace first version', {
     promote: { revision },
     events: [normal(context, `Copying ${targetName(context)} template spec to ${primaryName(context)}`)],

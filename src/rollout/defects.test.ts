@@ -278,6 +278,21 @@ describe('11.2 readiness, deadline, promotion', () => {
     expect(world.routes).toBeUndefined();
   });
 
+  test('5: a first version that does not start gives way to the one that mends it', () => {
+    const world = new ModelWorld(specOf({ stepWeight: 20 }));
+    world.environment.primary = stuck;
+    world.endpoints.primary = 0;
+    world.settle();
+    world.change(b);
+    world.settle();
+    expect(world.primaryRevision).toBe(b);
+    world.environment.primary = ready;
+    delete world.endpoints.primary;
+    world.settle();
+
+    expect(world.status).toMatchObject({ phase: 'Initialized', lastAppliedSpec: b });
+  });
+
   test('6: a deleted primary is never made again from the revision that failed', () => {
     const world = failed();
     world.hasPrimary = false;

@@ -126,7 +126,8 @@ class Story {
     const user = this.#user;
     await user.begin();
     this.#world.run();
-    const first = await this.#settled('the first version', 'Initialized');
+    const isIn = (phase: string) => (): boolean => phaseOf(this.#world) === phase;
+    const first = await this.#settled('the first version', isIn('Initialized'));
     if (first !== undefined) return first;
     await this.#trouble();
     // From here on the end does not depend on when faults happen: what is measured is true, and hooks answer.
@@ -134,19 +135,20 @@ class Story {
     await this.#clock.sleep(60_000);
     this.#trace.add('user', 'deploys a good version');
     await user.deploy('good');
-    const middle = await this.#settled('the good version', 'Succeeded');
+    const middle = await this.#settled('the good version', () => this.#isPromoted());
     if (middle !== undefined) return middle;
     const { last } = this.#scenario;
     this.#trace.add('user', `deploys a ${last} version`);
     await user.deploy(last);
-    const end = await this.#settled(`the ${last} version`, passes(this.#scenario) ? 'Succeeded' : 'Failed');
+    const outcome = passes(this.#scenario) ? 'Succeeded' : 'Failed';
+    const end = await this.#settled(`the ${last} version`, isIn(outcome));
     if (end !== undefined) return end;
     if (this.#scenario.farewell) {
       this.#trace.add('user', 'deletes the Canary');
       await user.leave();
       // A target that cannot serve would leave users with nothing: its Canary waits until it can.
       if (last === 'crashing') await user.deploy('good');
-      const gone = await this.#settled('the deletion', '');
+      const gone = await this.#settled('the deletion', isIn(''));
       if (gone !== undefined) return gone;
     }
     this.#plan.end();
@@ -173,16 +175,25 @@ class Story {
     await this.#user.do(action);
   }
 
-  async #settled(what: string, ...phases: readonly string[]): Promise<string | undefined> {
+  /** With users on the newest version, tested or, where a Canary has just begun, as its first one. */
+  #isPromoted(): boolean {
+    const { state } = this.#world;
+    const [target, primary] = [apex, `${apex}-primary`].map((name) =>
+      versionOf(state.get(this.#scenario.workload, name)),
+    );
+    return target === primary && ['Initialized', 'Succeeded'].includes(phaseOf(this.#world));
+  }
+
+  async #settled(what: string, isSettled: () => boolean): Promise<string | undefined> {
     const world = this.#world;
     const end = this.#clock.monotonic() + reachMs;
     // Whatever was there before is left first.
     await this.#clock.sleep(60_000);
     while (this.#clock.monotonic() < end) {
-      if (phases.includes(phaseOf(world)) && !world.workloads.isBusy) return undefined;
+      if (isSettled() && !world.workloads.isBusy) return undefined;
       await this.#clock.sleep(1000);
     }
-    return `never gets to ${phases.join(' or ') || 'nothing'} with ${what}: it is ${phaseOf(world)}`;
+    return `never gets there with ${what}: it is ${phaseOf(world)}`;
   }
 
   async #stays(): Promise<string | undefined> {

@@ -58,7 +58,9 @@ export class TrafficInvariants {
   readonly violations: string[] = [];
   readonly #state: State;
   readonly #clock: Clock;
+  /** When a side last had ready endpoints: now, where it has some. */
   readonly #readyAt: Record<Side, number> = { primary: -Infinity, canary: -Infinity };
+  readonly #hasEndpoints: Record<Side, boolean> = { primary: false, canary: false };
   readonly #workload: WorkloadKind;
   readonly #graceMs: number;
   #shares: Shares = { primary: 0, canary: 0 };
@@ -76,7 +78,11 @@ export class TrafficInvariants {
 
   #check(write: Write): void {
     const now = this.#clock.monotonic();
-    for (const side of sides) if (this.#endpoints(side) > 0) this.#readyAt[side] = now;
+    for (const side of sides) {
+      const hadEndpoints = this.#hasEndpoints[side];
+      this.#hasEndpoints[side] = this.#endpoints(side) > 0;
+      if (hadEndpoints || this.#hasEndpoints[side]) this.#readyAt[side] = now;
+    }
     const canary = this.#state.get('Canary', apex);
     if (own(at(canary, 'spec'), 'skipAnalysis') === true) this.#skippableAt = now;
     const shares = sharesOf(this.#state);

@@ -23,6 +23,8 @@ const noStrategy: JsonObject = {
   match: null,
 };
 
+const patienceSeconds = 300;
+
 /** Somebody with kubectl and little patience. */
 export class User {
   readonly #world: World;
@@ -186,7 +188,9 @@ export class User {
     this.#deletions = first.then(async () => {
       await before;
       await this.#clock.sleep(ms);
-      while (this.#state.get(kind, apex) !== undefined) {
+      for (let seconds = 0; this.#state.get(kind, apex) !== undefined; seconds += 1) {
+        // It says that it waits for a target that cannot serve: somebody mends that.
+        if (seconds === patienceSeconds) await this.deploy('good');
         await ifPossible(resource.delete(key));
         await this.#clock.sleep(1000);
       }

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { revisionOf } from '../revision.ts';
 
-type Checksums = Readonly<Record<string, string>> | undefined;
+type Checksums = Readonly<Record<string, string>>;
 
 /** Revisions of cached objects, computed once for each version of an object and of its configs. */
 export class Revisions {
