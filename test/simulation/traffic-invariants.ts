@@ -152,6 +152,9 @@ export class TrafficInvariants {
   #checkPromotion(before: JsonObject, after: JsonObject | undefined): void {
     const version = versionOf(after);
     if (version === versionOf(before) || this.#isRecent(this.#skippableAt)) return;
+    const phase = textAt(at(this.#state.get('Canary', apex), 'status'), 'phase');
+    // A first version that never served may give way to any other.
+    if (phase === 'Initializing' && qualityOf(versionOf(before)) === 'crashing') return;
     if (qualityOf(version) !== 'good') this.#violated(`${version} was promoted, over ${versionOf(before)}`);
   }
 

@@ -59,6 +59,8 @@ interface CanaryState {
   failure: string | undefined;
   /** When the first question of the tick was asked (monotonic). */
   askedAt: number | undefined;
+  /** A write of the status has failed: the server may have a newer one than the cache. */
+  isInDoubt: boolean;
 }
 
 /** More decisions in a row than any rollout needs: whoever gets there is going round in circles. */
@@ -145,6 +147,7 @@ export class RolloutEngine {
       cookies: undefined,
       failure: undefined,
       askedAt: undefined,
+      isInDoubt: false,
     };
     this.#states.set(key, state);
     return state;
@@ -192,6 +195,9 @@ export class RolloutEngine {
 
   async #turn(canary: Canary, state: CanaryState, context: ReconcileContext): Promise<'again' | Result> {
     const { clock, rolloutMetrics } = this.#options;
+    if (state.isInDoubt && !(await this.#isCurrent(canary, context.signal)))
+      return { requeueAfterMs: pauseMs };
+    state.isInDoubt = false;
     const known = withCookies(canary, state.cookies);
     const parts = this.#partsOf(known);
     const sight = observe(this.#observer(), parts, known, clock.now());
@@ -292,9 +298,21 @@ export class RolloutEngine {
 
   async #write(canary: Canary, state: CanaryState, decided: Decision, signal: AbortSignal): Promise<boolean> {
     const { cluster } = this.#options;
+    state.isInDoubt = true;
     const isWritten = await writeStatus(cluster, canary, decided, state.cookies, signal);
+    state.isInDoubt = false;
     state.cookies = undefined;
     return isWritten;
+  }
+
+  /**
+   * Whether the cache has the newest version. To decide on an older status would undo what was decided after it, and
+   * do it again: users would be sent back and forth.
+   */
+  async #isCurrent({ metadata }: Canary, signal: AbortSignal): Promise<boolean> {
+    const { namespace, name = '', resourceVersion } = metadata;
+    const newest = await this.#options.cluster.canaries.read({ namespace, name }, { signal });
+    return newest.metadata.resourceVersion === resourceVersion;
   }
 
   /** All is done and written: remembers it, and tells it. */
