@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { linkAbort } from '../../base/abort.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
+import { aborted } from '../../kube/aborted.ts';
 import { formatKey } from '../../kube/object-key.ts';
 import type { RestClient } from '../../kube/rest-client.ts';
 import type { HostCaches } from '../host-caches.ts';
@@ -75,10 +76,7 @@ export class MemberEngines {
   async run(signal: AbortSignal): Promise<void> {
     const { members } = this.#options;
     const unsubscribe = members.subscribe((key) => this.#look(key));
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    await aborted(signal);
     unsubscribe();
     this.#stop.abort();
     await Promise.all(this.#running);

@@ -3,6 +3,7 @@ import { CancelledError, errorMessage, nextStep } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import { formatTime } from '../../base/time.ts';
+import { aborted } from '../../kube/aborted.ts';
 import { Backoff } from '../../kube/backoff.ts';
 import { packArtifact } from './artifact.ts';
 import type { FileTree } from '../../kustomize/file-tree.ts';
@@ -250,11 +251,4 @@ function failureOf(error: unknown): SourceFailure {
         : `failed to checkout and determine revision: ${errorMessage(error)}`,
     isStalled: nextStep(error) === 'stalled',
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -4,13 +4,14 @@ import type { Random } from '../../base/random.ts';
 import { ApiError, isConflict, isNotFound } from '../../kube/api-error.ts';
 import { needsApply } from '../../kube/apply-if-changed.ts';
 import { Backoff } from '../../kube/backoff.ts';
-import type { ResourceClient, ResourceKind } from '../../kube/resource-client.ts';
+import type { ResourceKind } from '../../kube/resource-client.ts';
 import type { ResourceMapping } from '../../machinery/group-version-kind.ts';
 import { jsonEqual, type JsonObject } from '../../machinery/json.ts';
 import { asJson, type Unstructured } from '../../machinery/object.ts';
+import { Slots } from '../source/slots.ts';
 import { canBeShared, fieldManager, leaveToRollout } from './co-ownership.ts';
 import { isCreatedOnly, isForced, isLeftAlone } from './directives.ts';
-import { entryOf, formatRef, type ObjectRef } from './inventory.ts';
+import { entryOf, formatRef, keyOf, type ObjectRef } from './inventory.ts';
 import type { KindCaches } from './kind-cache.ts';
 import type { SyncAction, SyncChange, SyncRequest } from './sync.ts';
 import { kindOf, type SyncObject } from './sync-objects.ts';
@@ -37,6 +38,8 @@ interface Plan extends SyncObject {
   readonly action: SyncAction;
 }
 
+/** At once. */
+const dryRuns = 4;
 const conflictTries = 6;
 /** How long a definition may take to be served, in milliseconds. */
 const servedMs = 60_000;
@@ -59,7 +62,10 @@ export class ApplyRun {
    * @throws TypedError with what the server said
    */
   async apply(objects: readonly SyncObject[], mapping: ResourceMapping, signal: AbortSignal): Promise<void> {
-    const planned = await Promise.allSettled(objects.map((object) => this.#plan(object, mapping, signal)));
+    const slots = new Slots(dryRuns);
+    const planned = await Promise.allSettled(
+      objects.map((object) => slots.run(() => this.#plan(object, mapping, signal), signal)),
+    );
     throwAll(planned, '');
     const plans = planned.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const failures: PromiseSettledResult<void>[] = [];
@@ -76,7 +82,7 @@ export class ApplyRun {
     const kind = kindOf(mapping, ref);
     const { caches } = this.#options;
     await caches.synced(kind, signal);
-    const live = caches.get(kind, ref) ?? (await readObject(caches.client(kind), ref, signal));
+    const live = caches.get(kind, ref) ?? (await caches.read(kind, ref, signal));
     const plan = (action: SyncAction, settled?: number): Plan => {
       const isDeclared = action !== 'skipped';
       const declared = { ref, kind, desired: isDeclared ? desired : undefined, settled };
@@ -123,11 +129,11 @@ export class ApplyRun {
       if (kind.resource === 'customresourcedefinitions') this.hasDefined = true;
       const client = caches.client(kind);
       try {
-        await this.#put(client, ref, desired, signal);
+        await this.#put(kind, ref, desired, signal);
       } catch (error) {
         if (signal.aborted) throw error;
         if (!this.#mayReplace(desired) || !isImmutable(error)) throw refused(ref, 'apply failed', error);
-        await client.delete(nameOf(ref), { signal, propagationPolicy: 'Background' }).catch(unlessGone);
+        await client.delete(keyOf(ref), { signal, propagationPolicy: 'Background' }).catch(unlessGone);
         await caches.gone(kind, ref, this.#options.request.timeoutMs, signal);
         await client.apply(desired, { fieldManager, force: true, signal });
       }
@@ -139,21 +145,17 @@ export class ApplyRun {
    * Applies, with what is the rollout's left to it. The rollout may claim a field at any moment: an apply of a kind
    * that it may share demands the version that was looked at.
    */
-  async #put(
-    client: ResourceClient,
-    ref: ObjectRef,
-    desired: Unstructured,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #put(kind: ResourceKind, ref: ObjectRef, desired: Unstructured, signal: AbortSignal): Promise<void> {
+    const { caches, clock, random } = this.#options;
+    const client = caches.client(kind);
     const options = { fieldManager, force: true, signal };
     if (!canBeShared(desired)) {
       await client.apply(desired, options);
       return;
     }
-    const { clock, random } = this.#options;
     const backoff = new Backoff({ random, initialMs: 20, maxMs: 1000 });
     for (let tries = 1; ; tries += 1) {
-      const live = await readObject(client, ref, signal);
+      const live = await caches.read(kind, ref, signal);
       const wanted = leaveToRollout(desired, live);
       const resourceVersion = live?.metadata.resourceVersion;
       const conditional =
@@ -216,26 +218,6 @@ function isImmutable(error: unknown): boolean {
 
 function unlessGone(error: unknown): void {
   if (!isNotFound(error)) throw error;
-}
-
-export function nameOf({ namespace, name }: ObjectRef): {
-  readonly namespace?: string;
-  readonly name: string;
-} {
-  return namespace === '' ? { name } : { namespace, name };
-}
-
-export async function readObject(
-  client: ResourceClient,
-  ref: ObjectRef,
-  signal: AbortSignal,
-): Promise<Unstructured | undefined> {
-  try {
-    return await client.get(nameOf(ref), { signal });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
 }
 
 /** Whether nothing differs that is anybody's wish: labels, annotations, and all but status. */

@@ -1,3 +1,4 @@
+import type { ObjectKey } from '../../kube/resource-client.ts';
 import { groupOf } from '../../machinery/group-version-kind.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 
@@ -47,6 +48,11 @@ export function refOfObject(object: KubeObject, namespace = object.metadata.name
   const group = groupOf(apiVersion);
   const version = group === '' ? apiVersion : apiVersion.slice(group.length + 1);
   return { group, version, kind, namespace, name: metadata.name ?? '' };
+}
+
+/** Names the object among those of its kind. */
+export function keyOf({ namespace, name }: ObjectRef): ObjectKey {
+  return namespace === '' ? { name } : { namespace, name };
 }
 
 /** `Kind/namespace/name`, or `Kind/name`, as messages have it. */

@@ -1,12 +1,13 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
+import { isNotFound } from '../../kube/api-error.ts';
 import { formatKey } from '../../kube/object-key.ts';
 import type { Client, ResourceClient, ResourceKind } from '../../kube/resource-client.ts';
 import { Store } from '../../kube/store.ts';
 import { computeStatus } from '../../machinery/conditions.ts';
 import { asJson, type Unstructured } from '../../machinery/object.ts';
-import type { ObjectRef } from './inventory.ts';
+import { keyOf, type ObjectRef } from './inventory.ts';
 import { applicationLabel } from './ownership.ts';
 
 export interface KindCachesOptions {
@@ -51,12 +52,25 @@ export class KindCaches {
 
   /** An object of ours as it was last seen; undefined also for one without our labels. */
   get(kind: ResourceKind, ref: ObjectRef): Unstructured | undefined {
-    return this.#of(kind).store.get(keyOf(ref));
+    return this.#of(kind).store.get(formatKey(keyOf(ref)));
+  }
+
+  /** An object as the server has it now, ours or not. */
+  async read(kind: ResourceKind, ref: ObjectRef, signal: AbortSignal): Promise<Unstructured | undefined> {
+    try {
+      return await this.client(kind).get(keyOf(ref), { signal });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Resolves when there is no object of ours of that name any more. @throws DeadlineError, CancelledError */
   async gone(kind: ResourceKind, ref: ObjectRef, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    await this.#of(kind).store.waitFor(keyOf(ref), (object) => object === undefined, { signal, timeoutMs });
+    await this.#of(kind).store.waitFor(formatKey(keyOf(ref)), (object) => object === undefined, {
+      signal,
+      timeoutMs,
+    });
   }
 
   /** Resolves when a CustomResourceDefinition of ours is served. @throws DeadlineError, CancelledError */
@@ -69,7 +83,7 @@ export class KindCaches {
     const now = (): number => this.#options.clock.now();
     const isServed = (object: Unstructured | undefined): boolean =>
       object !== undefined && computeStatus(asJson(object), now()).status === 'Current';
-    await this.#of(kind).store.waitFor(keyOf(ref), isServed, { signal, timeoutMs });
+    await this.#of(kind).store.waitFor(formatKey(keyOf(ref)), isServed, { signal, timeoutMs });
   }
 
   #of(kind: ResourceKind): KindCache {
@@ -101,8 +115,4 @@ export class KindCaches {
     this.#caches.set(name, cache);
     return cache;
   }
-}
-
-function keyOf({ namespace, name }: ObjectRef): string {
-  return formatKey(namespace === '' ? { name } : { namespace, name });
 }

@@ -1,10 +1,10 @@
 import { DeadlineError, errorMessage } from '../../base/errors.ts';
-import { isConflict, isNotFound } from '../../kube/api-error.ts';
+import { isNotFound } from '../../kube/api-error.ts';
 import type { ResourceMapping } from '../../machinery/group-version-kind.ts';
-import { nameOf, readObject } from './apply-run.ts';
+import type { ResourceKind } from '../../kube/resource-client.ts';
 import { compareForApply } from './apply-order.ts';
 import { isKept } from './directives.ts';
-import { entryOf, formatRef, type InventoryEntry, type ObjectRef, refOf } from './inventory.ts';
+import { entryOf, formatRef, type InventoryEntry, keyOf, type ObjectRef, refOf } from './inventory.ts';
 import type { KindCaches } from './kind-cache.ts';
 import { isOwnedBy, type SyncOwner } from './ownership.ts';
 import type { SyncChange, SyncOutcome } from './sync.ts';
@@ -14,7 +14,7 @@ export interface PruneOptions {
   readonly mapping: ResourceMapping;
   readonly owner: SyncOwner;
   readonly obsolete: readonly InventoryEntry[];
-  /** Wait until it is gone, this long in milliseconds; default: do not wait. */
+  /** How long to wait until all is gone, in milliseconds; default: not at all. */
   readonly waitMs?: number | undefined;
 }
 
@@ -62,22 +62,25 @@ async function remove(
   ref: ObjectRef,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { group, version, kind } = ref;
-  const of = mapping.byKind({ group, version, kind }) ?? mapping.byKind({ group, kind });
+  const of = servedKind(mapping, ref);
   // With its definition all objects of a kind go.
   if (of === undefined) return false;
-  const client = caches.client(of);
-  const live = await readObject(client, ref, signal);
+  const live = await caches.read(of, ref, signal);
   if (live === undefined || !isOwnedBy(live, owner) || isKept(live)) return false;
   if (ref.kind === 'Namespace' && indispensable.has(ref.name)) return false;
   const { uid } = live.metadata;
   try {
-    await client.delete(nameOf(ref), { signal, propagationPolicy: 'Background', preconditions: { uid } });
+    const options = { signal, propagationPolicy: 'Background', preconditions: { uid } } as const;
+    await caches.client(of).delete(keyOf(ref), options);
   } catch (error) {
-    // Gone, or another one took its place.
-    if (!isNotFound(error) && !isConflict(error)) throw error;
+    if (!isNotFound(error)) throw error;
   }
   return true;
+}
+
+/** In the version that was applied, or in any: a version may be served no more. */
+function servedKind(mapping: ResourceMapping, { group, version, kind }: ObjectRef): ResourceKind | undefined {
+  return mapping.byKind({ group, version, kind }) ?? mapping.byKind({ group, kind });
 }
 
 /** @returns what is still there */
@@ -89,11 +92,9 @@ async function untilGone(
 ): Promise<readonly ObjectRef[]> {
   const checked = await Promise.all(
     refs.map(async (ref): Promise<ObjectRef | undefined> => {
-      const { group, version, kind } = ref;
-      const of = mapping.byKind({ group, version, kind }) ?? mapping.byKind({ group, kind });
+      const of = servedKind(mapping, ref);
       if (of === undefined) return undefined;
       try {
-        // A server that answers later than its watch would tell of what is gone already.
         await caches.gone(of, ref, timeoutMs, signal);
         return undefined;
       } catch (error) {

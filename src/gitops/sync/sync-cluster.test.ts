@@ -291,6 +291,22 @@ test('all of it goes when it is removed', () =>
     expect(await world.names(deployments)).toEqual([]);
   }));
 
+test('what something holds is named, and remembered', () =>
+  World.run(async (world) => {
+    await world.apply(all);
+    const key = { namespace: 'web', name: 'a' };
+    const hold = (finalizers: readonly string[]): Promise<unknown> =>
+      world.user.resource(configMaps).patch(key, 'merge', { metadata: { finalizers } });
+    await hold(['example.com/hold']);
+    const { inventory, failure } = await world.remove();
+    expect(inventory.map(({ id }) => id)).toEqual(['_web__Namespace', 'web_a__ConfigMap']);
+    expect(failure).toMatchObject({ reason: 'PruneFailed', isStalled: false });
+    expect(failure?.message).toContain('ConfigMap/web/a: deleted, but something holds it');
+    await hold([]);
+    world.inventory = inventory;
+    expect(await world.remove()).toMatchObject({ inventory: [] });
+  }));
+
 test('killed after any write, the next process ends the same and leaves nothing behind', async () => {
   for (let budget = 0; budget < 14; budget += 1) {
     await World.run(async (world) => {

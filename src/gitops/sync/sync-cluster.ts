@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { errorMessage, InvalidInputError, nextStep, type TypedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
+import { aborted } from '../../kube/aborted.ts';
 import { needsApply } from '../../kube/apply-if-changed.ts';
 import { createDiscovery, type Discovery } from '../../kube/discovery.ts';
 import type { RestClient } from '../../kube/rest-client.ts';
@@ -53,11 +54,7 @@ export class SyncCluster {
 
   /** Keeps the watches until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    if (!signal.aborted) {
-      await new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
-    }
+    await aborted(signal);
     await this.#caches.close();
   }
 
@@ -91,9 +88,8 @@ export class SyncCluster {
   ): Promise<SyncOutcome> {
     this.release(owner);
     if (!options.prune) return { inventory: [], changes: [] };
-    using deadline = this.#options.clock.timeout(options.timeoutMs, signal);
     try {
-      return await this.#prune(owner, inventory, deadline.signal, { waitMs: options.timeoutMs });
+      return await this.#prune(owner, inventory, signal, options.timeoutMs);
     } catch (error) {
       if (signal.aborted) throw error;
       return { inventory, changes: [], failure: failureOf('PruneFailed', error) };
@@ -165,7 +161,7 @@ export class SyncCluster {
     owner: SyncOwner,
     obsolete: readonly InventoryEntry[],
     signal: AbortSignal,
-    { waitMs }: { readonly waitMs?: number } = {},
+    waitMs?: number,
   ): Promise<SyncOutcome> {
     if (obsolete.length === 0) return { inventory: [], changes: [] };
     const mapping = await this.#discovery.mapping();
