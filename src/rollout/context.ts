@@ -95,7 +95,7 @@ export function decision(context: Context, step: string, { row, routes, ...parts
       failedChecks: bounded(status.failedChecks),
       iterations: bounded(status.iterations),
     },
-    apex: context.phase !== '' && context.phase !== 'Initializing',
+    apex: mayServe(context),
     events: [],
     alerts: [],
     hooks: [],
@@ -198,4 +198,10 @@ export function consult(
 /** Whether alerts about a webhook are wanted. */
 export function isMuted(context: Context, type: WebhookType, name: string): boolean {
   return hooksOf(context, type).some((hook) => hook.name === name && hook.muteAlert === true);
+}
+
+/** Whether the primary is, or may become again, what serves. One that never came to be is not waited for at the end. */
+function mayServe({ phase, seen }: Context): boolean {
+  if (phase === 'Terminating') return seen.primary !== undefined;
+  return phase !== '' && phase !== 'Initializing';
 }

@@ -88,13 +88,6 @@ export const customMetric = {
   },
 };
 
-/** Without the rollout of the first policy: what a person saves in the editor. */
-export function withoutRollout(application: unknown): unknown {
-  return changed(application, (copy) => {
-    delete object(copy, 'spec', 'syncPolicies', 0)['rollout'];
-  });
-}
-
 /** A changed copy. */
 export function changed(manifest: unknown, change: (copy: JsonObject) => void): unknown {
   const copy = structuredClone(manifest);

@@ -26,6 +26,7 @@ test.each([
     663,
     'a status that the cache does not have yet is not decided on: routes went back and forth without a pause',
   ],
+  [1721, 'a Canary that goes before it has a primary leads nobody there'],
 ])('seed %i: %s', async (seed) => {
   expect(await runSeed({ seed })).toMatchObject({ failures: [] });
 });

@@ -190,7 +190,7 @@ export class User {
       await this.#clock.sleep(ms);
       for (let seconds = 0; this.#state.get(kind, apex) !== undefined; seconds += 1) {
         // It says that it waits for a target that cannot serve: somebody mends that.
-        if (seconds === patienceSeconds) await this.deploy('good');
+        if (seconds === patienceSeconds) await this.#setVersion('good-mended');
         await ifPossible(resource.delete(key));
         await this.#clock.sleep(1000);
       }

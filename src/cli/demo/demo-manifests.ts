@@ -6,7 +6,7 @@ import type { Unstructured } from '../../machinery/object.ts';
 const examples = new URL('../../../examples/', import.meta.url);
 
 /** Of the manifest, in seconds. */
-export const originalInterval = 90;
+const originalInterval = 90;
 export const applicationKey = { namespace: 'default', name: 'blue-green-demo' };
 export const fleetKey = { namespace: 'default', name: 'quickstart' };
 

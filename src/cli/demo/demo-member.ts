@@ -174,7 +174,7 @@ interface DeploymentStatus {
 }
 
 function statusOf(deployment: Unstructured | undefined): DeploymentStatus {
-  return (deployment?.['status'] ?? {}) as DeploymentStatus;
+  return deployment?.['status'] ?? {};
 }
 
 /** The tag of the first container's image. */

@@ -19,7 +19,7 @@ export function isSuccess({ steps }: Report): boolean {
   return steps.length > 0 && steps.every(({ ok }) => ok);
 }
 
-export function reportJson({ steps, traffic }: Report): string {
+function reportJson({ steps, traffic }: Report): string {
   return `${JSON.stringify({ steps, traffic }, undefined, 2)}\n`;
 }
 

@@ -106,15 +106,15 @@ describe('users', () => {
 
   test('what fails is counted by its cause', async () => {
     const clock = new VirtualClock();
-    let routed: string | undefined;
+    const now: { routed?: string } = {};
     const fetch: Fetch = async () =>
-      routed === undefined
+      now.routed === undefined
         ? localReply(503, [['x-envoy-upstream-service-time', '1']], 'no healthy upstream')
         : localReply(409, [['x-envoy-upstream-service-time', '1']], '');
-    const users = new Users({ ...fast, clock, fetch, routedTo: () => routed });
+    const users = new Users({ ...fast, clock, fetch, routedTo: () => now.routed });
     users.start();
     await clock.advance(1000);
-    routed = faulty;
+    now.routed = faulty;
     await clock.advance(1000);
     await clock.run(users.stop());
     const { sent, failed } = users.count;

@@ -47,7 +47,9 @@ describe('what it looks like', () => {
     for (const line of memberLines([resting, failed], colourStyle, 20)) {
       expect(withoutCodes(line).length).toBeLessThanOrEqual(20);
     }
-    expect(memberLines([resting, failed], colourStyle, 200)[2]).toMatch(/^\u001B\[31m.*\u001B\[0m$/);
+    expect(memberLines([resting, failed], colourStyle, 200)[2]).toMatch(
+      new RegExp(`^${escape}\\[31m.*${escape}\\[0m$`),
+    );
   });
 
   test('a line for each step', () => {
@@ -136,15 +138,18 @@ describe('screens', () => {
   });
 });
 
+/** Begins what a terminal takes as a command. */
+const escape = '\u001B';
+
 function withoutCodes(text: string): string {
-  return text.replaceAll(/\u001B\[[\d;?]*[a-zA-Z]/g, '');
+  return text.replaceAll(new RegExp(`${escape}\\[[\\d;?]*[a-zA-Z]`, 'g'), '');
 }
 
 /** What a terminal shows after this text, which only goes to the beginnings of lines above and erases from there on. */
 function onTerminal(text: string): string[] {
   let lines: string[] = [''];
-  for (const part of text.split(/(?=\u001B\[\d+A\r\u001B\[J)/)) {
-    const [, up = '0'] = /^\u001B\[(\d+)A/.exec(part) ?? [];
+  for (const part of text.split(new RegExp(`(?=${escape}\\[\\d+A\\r${escape}\\[J)`))) {
+    const [, up = '0'] = new RegExp(`^${escape}\\[(\\d+)A`).exec(part) ?? [];
     if (up !== '0') lines = [...lines.slice(0, lines.length - 1 - Number(up)), ''];
     const [first = '', ...rest] = withoutCodes(part).replace(/^\r/, '').split('\n');
     lines = [...lines.slice(0, -1), `${lines.at(-1)}${first}`, ...rest];

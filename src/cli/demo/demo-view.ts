@@ -90,7 +90,7 @@ function cellsOf({
 }
 
 /** Lines of a table whose columns are as wide as their widest cell. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)));
   return rows.map((row) =>
     row

@@ -167,8 +167,9 @@ class Demo {
       this.#stop.signal.throwIfAborted();
       result = { ok: true, detail: await run() };
     } catch (error) {
-      const { aborted, reason } = this.#stop.signal;
-      result = { ok: false, detail: errorMessage(aborted ? reason : error) };
+      const { signal } = this.#stop;
+      const cause: unknown = signal.aborted ? signal.reason : error;
+      result = { ok: false, detail: errorMessage(cause) };
       this.#trouble = (this.#world?.manager.log() ?? []).slice(-mostTrouble);
     }
     this.#done({ id, ...result, ms: Math.round(this.#clock.monotonic() - startedAt) });
