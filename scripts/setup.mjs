@@ -1,6 +1,7 @@
 // Runs first in every npm script, on whatever Node the machine has (20 is enough): installs the locked
 // packages if they are not there, the repository's own Node 24 among them. npm puts node_modules/.bin first
-// on PATH, so that the commands after this one in the same script run on that Node.
+// on PATH, so that the commands after this one in the same script run on that Node: those that begin with
+// `env node`, and tools of packages. A shell remembers where it found a plain `node` before there was this one.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
