@@ -200,8 +200,8 @@ export function isMuted(context: Context, type: WebhookType, name: string): bool
   return hooksOf(context, type).some((hook) => hook.name === name && hook.muteAlert === true);
 }
 
-/** Whether the primary is, or may become again, what serves. One that never came to be is not waited for at the end. */
+/** Whether the apex may lead to the primary. At the end it leads nobody there who is not there already and served. */
 function mayServe({ phase, seen }: Context): boolean {
-  if (phase === 'Terminating') return seen.primary !== undefined;
+  if (phase === 'Terminating') return seen.endpoints.primary > 0;
   return phase !== '' && phase !== 'Initializing';
 }

@@ -27,6 +27,8 @@ test.each([
     'a status that the cache does not have yet is not decided on: routes went back and forth without a pause',
   ],
   [1721, 'a Canary that goes before it has a primary leads nobody there'],
+  [2522, 'nor does one that goes before its primary has served'],
+  [5292, 'a scale-down that is carried out late takes no pods from users'],
 ])('seed %i: %s', async (seed) => {
   expect(await runSeed({ seed })).toMatchObject({ failures: [] });
 });

@@ -24,9 +24,15 @@ export async function scaled(
   // A node selector has one owner as a whole.
   const nodeSelector = { ...nodeSelectorOf(asJson(live)), [scaleToZero]: 'true' };
   const spec = workload.hasReplicas ? { replicas } : { template: { spec: { nodeSelector } } };
-  const { namespace, name, uid } = live.metadata;
-  // With its uid a target that was just deleted is not made anew.
-  const metadata = { namespace, name, ...(uid === undefined ? {} : { uid }) };
+  const { namespace, name, uid, resourceVersion } = live.metadata;
+  const metadata = {
+    namespace,
+    name,
+    // With its uid a target that was just deleted is not made anew.
+    ...(uid === undefined ? {} : { uid }),
+    // A request that is carried out late, after it was given up and users were sent there again, must do nothing.
+    ...(replicas > 0 || resourceVersion === undefined ? {} : { resourceVersion }),
+  };
   await resource.apply({ apiVersion: live.apiVersion, kind: live.kind, metadata, spec } as Unstructured, {
     signal,
   });
