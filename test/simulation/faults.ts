@@ -34,6 +34,8 @@ const outsideFaults = [
   'prometheus hangs',
   'hook fails',
   'hook slow',
+  'git down',
+  'git slow',
 ] as const;
 export type FaultKind = (typeof apiFaults)[number] | (typeof outsideFaults)[number];
 

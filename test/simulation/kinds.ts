@@ -18,6 +18,9 @@ export const kinds = {
   virtualServices: kind('networking.istio.io', 'v1beta1', 'virtualservices', 'VirtualService'),
 } as const;
 
+/** Of what is rolled out. */
+export const namespace = 'test';
+
 export type WorkloadKind = 'Deployment' | 'DaemonSet';
 
 export const apex = 'podinfo';

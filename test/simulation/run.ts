@@ -84,7 +84,7 @@ async function history(
   const trace = new Trace(clock, keepTrace);
   trace.add('story', JSON.stringify(scenario));
   const work = async (): Promise<History> => {
-    const world = await World.start({ clock, random, plan, trace, scenario });
+    const world = await World.start({ clock, random, plan, trace, workload: scenario.workload });
     sabotage?.(world);
     try {
       const failure = await new Story(world, scenario, plan, clock, trace).tell();

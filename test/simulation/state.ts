@@ -1,8 +1,8 @@
 import { isObject, type Json, type JsonObject, own } from '../../src/machinery/json.ts';
-import { kinds } from './kinds.ts';
+import { kinds, namespace } from './kinds.ts';
 
-/** Who writes: the engine under test, a person, or the rest of the cluster. */
-export type Actor = 'engine' | 'user' | 'cluster';
+/** Who writes: the engine or the manager under test, a person, or the rest of the cluster. */
+export type Actor = 'engine' | 'manager' | 'user' | 'cluster';
 
 /** A write that the server has carried out. */
 export interface Write {
@@ -47,8 +47,9 @@ export class State {
 
   /** Notes what a request to a namespaced object has changed. */
   noted(actor: Actor, method: string, url: string, answer: unknown): void {
-    const [, resource = '', name = ''] = /\/namespaces\/[^/]+\/([^/?]+)(?:\/([^/?]+))?/.exec(url) ?? [];
-    const kind = kindOf(resource);
+    const [, where, resource = '', name = ''] =
+      /\/namespaces\/([^/]+)\/([^/?]+)(?:\/([^/?]+))?/.exec(url) ?? [];
+    const kind = where === namespace ? kindOf(resource) : undefined;
     if (kind === undefined || !isObject(answer)) return;
     const metadata = at(answer, 'metadata');
     const isObjectItself = own(answer, 'kind') === kind;

@@ -4,11 +4,11 @@ import type { ResourceClient } from '../../src/kube/resource-client.ts';
 import type { RestClient } from '../../src/kube/rest-client.ts';
 import type { JsonObject } from '../../src/machinery/json.ts';
 import type { Unstructured } from '../../src/machinery/object.ts';
-import { apex, kinds } from './kinds.ts';
+import { apex, kinds, namespace } from './kinds.ts';
 import { type Action, analysisOf, type Scenario } from './scenario.ts';
 import { at, listAt, type State } from './state.ts';
 import { type Quality, versionOf } from './workload-view.ts';
-import { namespace, type World } from './world.ts';
+import type { World } from './world.ts';
 
 const key = { namespace, name: apex };
 

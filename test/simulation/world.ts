@@ -16,16 +16,14 @@ import { RolloutMetrics } from '../../src/rollout/engine/rollout-metrics.ts';
 import { type Cluster, inProcessServer, startCluster } from '../../src/sandbox/apiserver/cluster.ts';
 import istio from '../../src/sandbox/mesh/istio-crds.generated.json' with { type: 'json' };
 import { type FaultKind, type FaultPlan, faulty } from './faults.ts';
-import { kinds } from './kinds.ts';
+import { kinds, namespace, type WorkloadKind } from './kinds.ts';
 import { outside, type Switches } from './outside.ts';
-import { progressDeadlineSeconds, type Scenario } from './scenario.ts';
+import { progressDeadlineSeconds } from './scenario.ts';
 import { type Actor, at, listAt, numberAt, State, textAt } from './state.ts';
 import type { Trace } from './trace.ts';
 import { TrafficInvariants } from './traffic-invariants.ts';
 import { versionOf } from './workload-view.ts';
 import { Workloads } from './workloads.ts';
-
-export const namespace = 'test';
 
 /** Requests of the engine in one instant. */
 const mostAtOnce = 300;
@@ -41,7 +39,7 @@ export interface WorldOptions {
   readonly random: Random;
   readonly plan: FaultPlan;
   readonly trace: Trace;
-  readonly scenario: Scenario;
+  readonly workload: WorkloadKind;
 }
 
 /** How long the user waits for a write of the engine, in milliseconds. */
@@ -65,6 +63,8 @@ export class World {
   /** Errors that nobody expected: bugs of the engine or of the simulation. */
   readonly errors: string[] = [];
   readonly user: RestClient;
+  /** What others than a person do to the cluster: controllers, nodes. */
+  readonly cluster: RestClient;
   readonly workloads: Workloads;
   readonly #options: WorldOptions;
   readonly #server: Cluster;
@@ -72,24 +72,27 @@ export class World {
   #lives = 0;
   #life: Life | undefined;
   #isMortal = false;
+  #isWanted = false;
   readonly #running: Promise<unknown>[] = [];
+  #engine: Promise<void> = Promise.resolve();
   #ambush: { readonly side: 'before' | 'after'; left: number; readonly act: () => Promise<void> } | undefined;
 
   private constructor(options: WorldOptions, server: Cluster) {
     this.#options = options;
     this.#server = server;
-    const { clock, random, scenario, trace } = options;
+    const { clock, random, workload, trace } = options;
     this.invariants = new TrafficInvariants({
       state: this.state,
       clock,
-      workload: scenario.workload,
+      workload,
       isFaultless: options.plan.isFaultless,
     });
     this.user = this.#client(this.#noting('user', server.fetch));
+    this.cluster = this.#client(this.#noting('cluster', server.fetch));
     this.workloads = new Workloads({
-      client: this.#client(this.#noting('cluster', server.fetch)),
+      client: this.cluster,
       namespace,
-      kind: scenario.workload,
+      kind: workload,
       clock,
       random: random.stream('workloads'),
       state: this.state,
@@ -111,14 +114,28 @@ export class World {
 
   /** The engine begins to live, and goes on after each crash. */
   run(): void {
-    this.#running.push(this.#keepAlive());
+    this.#isWanted = true;
+    this.#engine = this.#keepAlive();
+  }
+
+  /** The engine dies, and does not come back. */
+  async endEngine(): Promise<void> {
+    this.#isWanted = false;
+    this.crash();
+    await this.#engine;
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
     this.#life?.stop.abort();
+    await this.#engine;
     await Promise.all(this.#running);
     await this.#server.close();
+  }
+
+  /** The way to the API server for a manager. */
+  get wayOfManager(): Fetch {
+    return this.#noting('manager', this.#server.fetch);
   }
 
   /** Kills the engine as it stands. */
@@ -259,7 +276,7 @@ export class World {
   async #keepAlive(): Promise<void> {
     const { clock, random } = this.#options;
     const { signal } = this.#stop;
-    while (!signal.aborted) {
+    while (!signal.aborted && this.#isWanted) {
       const life: Life = { stop: new AbortController(), ended: false };
       this.#life = life;
       this.#lives += 1;
