@@ -1,10 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface, type Interface } from 'node:readline';
 import type { Canary, CanarySpec } from '../src/api/canary.ts';
 import { realClock } from '../src/base/clock.ts';
 import { silentLog } from '../src/base/log.ts';
@@ -18,6 +16,7 @@ import { startSandbox } from '../src/sandbox/sandbox.ts';
 import type { SandboxCluster } from '../src/sandbox/sandbox-cluster.ts';
 import { create } from '../test/sandbox/backend.ts';
 import { type Measurement } from './report.ts';
+import { RoleProcess } from './role-process.ts';
 
 const clock = realClock();
 const namespace = 'bench';
@@ -37,34 +36,6 @@ const kind = (group: string, version: string, resource: string, name: string): R
 const deploymentKind = kind('apps', 'v1', 'deployments', 'Deployment');
 const canaryKind = kind('flagger.app', 'v1beta1', 'canaries', 'Canary');
 const virtualServiceKind = kind('networking.istio.io', 'v1beta1', 'virtualservices', 'VirtualService');
-
-/** The agent as a process of its own, over TLS, as a person runs it outside the cluster. */
-class AgentProcess {
-  readonly #child: ChildProcess;
-  readonly #answers: Interface;
-
-  constructor(kubeconfig: string) {
-    const flags = ['--min-interval=1s', '-enable-leader-election=false', '-port=0', '-log-level=error'];
-    this.#child = spawn(process.execPath, ['--expose-gc', 'bench/engine-agent.ts', kubeconfig, ...flags], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    if (this.#child.stdout === null) throw new Error('a pipe was asked for');
-    this.#answers = createInterface(this.#child.stdout);
-  }
-
-  /** Its heap in bytes after collection, and its requests so far, watches and Lease apart. */
-  async ask(): Promise<{ heap: number; requests: number; writes: number }> {
-    const answer = new Promise<string>((resolve) => this.#answers.once('line', resolve));
-    this.#child.stdin?.write('\n');
-    return JSON.parse(await answer) as { heap: number; requests: number; writes: number };
-  }
-
-  async end(): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-    this.#child.stdin?.end();
-    await ended;
-  }
-}
 
 /** A webhook that agrees until told otherwise. */
 class HookServer {
@@ -256,7 +227,7 @@ async function healthy(bench: Bench): Promise<Measurement[]> {
   ];
 }
 
-async function idle(agent: AgentProcess, empty: number): Promise<Measurement[]> {
+async function idle(agent: RoleProcess, empty: number): Promise<Measurement[]> {
   const before = await agent.ask();
   await clock.sleep(idleMs);
   const after = await agent.ask();
@@ -302,7 +273,8 @@ export default async function engine(): Promise<readonly Measurement[]> {
     if (cluster === undefined) throw new Error('a member was asked for');
     const kubeconfig = join(dir, 'member.config');
     writeFileSync(kubeconfig, cluster.kubeconfig(), { mode: 0o600 });
-    const agent = new AgentProcess(kubeconfig);
+    const flags = ['-min-interval=1s', '-enable-leader-election=false', '-port=0', '-log-level=error'];
+    const agent = new RoleProcess(new URL('engine-agent.ts', import.meta.url), kubeconfig, flags);
     try {
       return await measure(cluster, agent, hook, stop.signal);
     } finally {
@@ -318,7 +290,7 @@ export default async function engine(): Promise<readonly Measurement[]> {
 
 async function measure(
   cluster: SandboxCluster,
-  agent: AgentProcess,
+  agent: RoleProcess,
   hook: HookServer,
   signal: AbortSignal,
 ): Promise<readonly Measurement[]> {

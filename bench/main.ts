@@ -6,6 +6,7 @@ const suites: Record<string, () => Promise<{ default: Suite }>> = {
   apiserver: () => import('./apiserver.ts'),
   sandbox: () => import('./sandbox.ts'),
   engine: () => import('./engine.ts'),
+  fleet: () => import('./fleet.ts'),
 };
 
 const args = process.argv.slice(2);

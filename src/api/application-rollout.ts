@@ -1,24 +1,32 @@
 import { z } from 'zod';
-import { corsPolicy, headers, httpMatchRequest, retries, stringMap } from './istio-fields.ts';
+import { addedMetadata, corsPolicy, headers, httpMatchRequest, retries } from './istio-fields.ts';
 import { metricTemplateSpec } from './metric-template.ts';
+import { risingSteps, thresholdRange } from './canary-analysis.ts';
 import { celRules } from './structural-crd.ts';
 
-const weight = z.int().min(1).max(100);
+/** 0 is the default, as if the field were not there. */
+const weight = z.int().min(0).max(100);
 const count = z.int().min(0).max(1_000_000);
 
 const canaryStrategy = celRules(
   z.object({
     maxWeight: weight.optional().describe('Traffic that suffices for promotion, in percent. Default: 100'),
     stepWeight: weight.optional().describe('Traffic that each step adds, in percent'),
-    stepWeights: z.array(weight).min(1).max(100).optional().describe('Traffic of each step, rising'),
+    stepWeights: z
+      .array(z.int().min(1).max(100))
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('Traffic of each step, in percent, rising'),
     stepWeightPromotion: weight
       .optional()
       .describe('Traffic that each step of the promotion moves, in percent'),
   }),
   {
-    rule: 'has(self.stepWeight) != has(self.stepWeights)',
-    message: 'give exactly one of stepWeight and stepWeights',
+    rule: '(has(self.stepWeight) && self.stepWeight > 0) != has(self.stepWeights)',
+    message: 'give exactly one of stepWeight (above 0) and stepWeights',
   },
+  risingSteps,
 );
 
 const trafficRouting = celRules(
@@ -54,12 +62,7 @@ const metric = z.object({
     .max(253)
     .describe('request-success-rate, request-duration, or that of a MetricTemplate'),
   intervalSeconds: z.int().min(1).optional().describe('Window of the query. Default: 60'),
-  thresholdRange: celRules(z.object({ min: z.number().optional(), max: z.number().optional() }), {
-    rule: '!has(self.min) || !has(self.max) || self.min <= self.max',
-    message: 'min must not exceed max',
-  })
-    .optional()
-    .describe('The values that pass. Default: all'),
+  thresholdRange: thresholdRange.optional().describe('The values that pass. Default: all'),
   customMetric: metricTemplateSpec.optional().describe('Makes a MetricTemplate of this name'),
 });
 
@@ -83,7 +86,7 @@ const sessionAffinity = z.object({
 });
 
 const trafficAnalysis = z.object({
-  checkIntervalSeconds: z.int().min(1).describe('Time between two checks, at least 10'),
+  checkIntervalSeconds: z.int().min(0).describe('Time between two checks, at least 10'),
   checkFailedTimes: z.int().min(0).describe('The failed check that takes the new version back'),
   metrics: z.array(metric).max(64).optional().describe('What must hold'),
   webhooks: webhooks.optional().describe('Load for the new version'),
@@ -106,10 +109,10 @@ const rolloutPolicy = z.object({
 
 const workload = celRules(
   z.object({
-    apiVersion: z.string().max(253),
+    apiVersion: z.string().max(253).describe('apps/v1'),
     kind: z.string().max(63).describe('Deployment or DaemonSet'),
-    name: z.string().min(1).max(253),
-    namespace: z.string().max(63).optional(),
+    name: z.string().min(1).max(253).describe('Name of the workload'),
+    namespace: z.string().min(1).max(63).optional().describe('Namespace of the workload. Default: default'),
   }),
   {
     rule: "self.kind.lowerAscii() in ['deployment', 'daemonset']",
@@ -117,8 +120,6 @@ const workload = celRules(
     fieldPath: '.kind',
   },
 );
-
-const objectMetadata = z.object({ labels: stringMap.optional(), annotations: stringMap.optional() });
 
 /** Who can route requests. */
 export const trafficRoutingProviders = ['istio', 'kuma', 'nginx'] as const;
@@ -133,17 +134,19 @@ export const rollout = celRules(
     workload: workload.describe('What is rolled out'),
     serviceName: z.string().min(1).max(63).describe('The Service that users call; it must be there'),
     port: z.int().min(1).max(65_535).meta({ format: 'int32' }).describe('Port of the Service'),
-    primary: objectMetadata.optional().describe('Metadata of the Service of the promoted version'),
-    preview: objectMetadata.optional().describe('Metadata of the Service of the new version'),
-    rolloutPolicy,
+    primary: addedMetadata.optional().describe('Metadata of the Service of the promoted version'),
+    preview: addedMetadata.optional().describe('Metadata of the Service of the new version'),
+    rolloutPolicy: rolloutPolicy.describe('How it is rolled out'),
   }),
   {
     rule: "self.trafficRoutingProvider != 'nginx' || has(self.rolloutPolicy.trafficRouting.host) && self.rolloutPolicy.trafficRouting.host != ''",
-    message: 'nginx needs rolloutPolicy.trafficRouting.host',
+    message: 'nginx needs rolloutPolicy.trafficRouting.host: the host of the Ingress',
+    fieldPath: '.rolloutPolicy.trafficRouting.host',
     reason: 'FieldValueRequired',
   },
 );
 
+export type CanaryStrategy = z.infer<typeof canaryStrategy>;
 export type Rollout = z.infer<typeof rollout>;
 export type RolloutMetric = z.infer<typeof metric>;
 export type TrafficRoutingProvider = (typeof trafficRoutingProviders)[number];

@@ -18,15 +18,23 @@ const provider = z
   .default('generic')
   .describe('How to log in to the registry');
 const accessFrom = z
-  .object({ namespaceSelectors: z.array(z.object({ matchLabels: stringMap.optional() })).max(100) })
+  .object({
+    namespaceSelectors: z
+      .array(z.object({ matchLabels: stringMap.optional().describe('Labels that the namespace must have') }))
+      .max(100)
+      .describe('Any of them'),
+  })
   .optional()
   .describe('Who may use this source from other namespaces. Without effect, as in Flux');
 
 const gitRef = z.object({
   branch: z.string().optional().describe('Default: master'),
-  tag: z.string().optional().describe('Takes precedence over branch'),
-  semver: z.string().optional().describe('A range of tags. Takes precedence over tag'),
-  name: z.string().optional().describe('A full reference. Takes precedence over semver'),
+  tag: z.string().optional().describe('Takes precedence over semver'),
+  semver: z
+    .string()
+    .optional()
+    .describe('A range of tags, of which the highest is taken. Takes precedence over branch'),
+  name: z.string().optional().describe('A full reference. Takes precedence over tag'),
   commit: z.string().optional().describe('Takes precedence over all others'),
 });
 
@@ -51,7 +59,10 @@ const gitRepository = z.object({
   include: z.array(gitInclude).max(100).optional().describe('Other repositories to copy in'),
   recurseSubmodules: z.boolean().optional().describe('Clone submodules too'),
   verify: z
-    .object({ mode: z.enum(['head']).describe('What to verify'), secretRef: localReference })
+    .object({
+      mode: z.enum(['head']).describe('What to verify'),
+      secretRef: localReference.describe('Secret with the public keys of who may sign'),
+    })
     .optional()
     .describe('Check the PGP signature of the commit'),
   suspend,
@@ -93,7 +104,7 @@ const ociRepository = z.object({
     .describe('Which artifact to take'),
   layerSelector: z
     .object({
-      mediaType: z.string().optional(),
+      mediaType: z.string().optional().describe('The first layer of this type'),
       operation: z.enum(['extract', 'copy']).optional().describe('Default: extract'),
     })
     .optional()
@@ -107,7 +118,7 @@ const ociRepository = z.object({
   suspend,
   verify: z
     .object({
-      provider: z.enum(['cosign']).default('cosign'),
+      provider: z.enum(['cosign']).default('cosign').describe('Who made the signature'),
       secretRef: localReference.optional().describe('Secret with public keys. Default: keyless'),
     })
     .optional()

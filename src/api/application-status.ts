@@ -12,47 +12,60 @@ const artifact = z.object({
   lastUpdateTime: time.optional().describe('When it was made'),
   digest: z.string().optional().describe('ALGORITHM:HEX'),
   size: z.int().optional().meta({ format: 'int64' }).describe('Bytes'),
-  metadata: stringMap.optional(),
+  metadata: stringMap.optional().describe('What a registry says about it'),
 });
+
+const handled = z
+  .string()
+  .optional()
+  .describe('The newest value of the annotation reconcile.fluxcd.io/requestedAt that was followed');
+const checksum = z.string().optional().describe('Deprecated: checksum of what the artifact was made with');
+const observedIgnore = z.string().optional().describe('spec.ignore of the newest artifact');
 
 const source = {
   observedGeneration: observedGeneration.optional(),
   conditions: conditions.optional(),
   artifact: artifact.optional().describe('The newest revision'),
   url: z.string().optional().describe('Where the newest artifact can be downloaded'),
-  lastHandledReconcileAt: z.string().optional(),
+  lastHandledReconcileAt: handled,
 };
 
 const include = z.object({
-  repository: z.object({ name: z.string() }),
-  fromPath: z.string().optional(),
-  toPath: z.string().optional(),
+  repository: z
+    .object({ name: z.string().describe('Name of the object') })
+    .describe('The GitRepository whose content is copied in'),
+  fromPath: z.string().optional().describe('Default: the root'),
+  toPath: z.string().optional().describe('Default: the name of the repository'),
 });
 
 const gitRepositoryStatus = z.object({
   ...source,
-  includedArtifacts: z.array(artifact).optional(),
-  contentConfigChecksum: z.string().optional(),
-  observedIgnore: z.string().optional(),
-  observedRecurseSubmodules: z.boolean().optional(),
-  observedInclude: z.array(include).optional(),
+  includedArtifacts: z.array(artifact).optional().describe('What was copied in'),
+  contentConfigChecksum: checksum,
+  observedIgnore,
+  observedRecurseSubmodules: z.boolean().optional().describe('spec.recurseSubmodules of the newest artifact'),
+  observedInclude: z.array(include).optional().describe('spec.include of the newest artifact'),
 });
 
 const ociRepositoryStatus = z.object({
   ...source,
-  contentConfigChecksum: z.string().optional(),
-  observedIgnore: z.string().optional(),
+  contentConfigChecksum: checksum,
+  observedIgnore,
   observedLayerSelector: z
-    .object({ mediaType: z.string().optional(), operation: z.string().optional() })
-    .optional(),
+    .object({
+      mediaType: z.string().optional().describe('Type of the layer'),
+      operation: z.string().optional().describe('extract or copy'),
+    })
+    .optional()
+    .describe('spec.layerSelector of the newest artifact'),
 });
 
 const revisions = {
   observedGeneration: observedGeneration.optional(),
   conditions: conditions.optional(),
-  lastAppliedRevision: z.string().optional(),
-  lastAttemptedRevision: z.string().optional(),
-  lastHandledReconcileAt: z.string().optional(),
+  lastAppliedRevision: z.string().optional().describe('The newest revision that is on the cluster'),
+  lastAttemptedRevision: z.string().optional().describe('The newest revision that was tried'),
+  lastHandledReconcileAt: handled,
 };
 
 const inventoryEntries = z
@@ -66,19 +79,20 @@ const inventoryEntries = z
 
 const kustomizationStatus = z.object({
   ...revisions,
-  inventory: z.object({ entries: inventoryEntries }).optional(),
+  inventory: z.object({ entries: inventoryEntries }).optional().describe('What is on the cluster'),
 });
 
-const counter = z.int().optional().meta({ format: 'int64' });
+const counter = (what: string) =>
+  z.int().optional().meta({ format: 'int64' }).describe(`${what} since the last success`);
 
 const helmReleaseStatus = z.object({
   ...revisions,
-  failures: counter,
-  installFailures: counter,
-  upgradeFailures: counter,
-  helmChart: z.string().optional(),
-  lastAttemptedValuesChecksum: z.string().optional(),
-  lastReleaseRevision: z.int().optional(),
+  failures: counter('Failures'),
+  installFailures: counter('Failed installations'),
+  upgradeFailures: counter('Failed upgrades'),
+  helmChart: z.string().optional().describe('NAMESPACE/NAME of the HelmChart'),
+  lastAttemptedValuesChecksum: z.string().optional().describe('Checksum of the values that were tried last'),
+  lastReleaseRevision: z.int().optional().describe('Number of the newest release'),
 });
 
 const rolloutStatus = z.object({
@@ -91,28 +105,29 @@ const rolloutStatus = z.object({
 
 const syncStatus = z.object({
   name: z.string().optional().describe('POLICY-KIND-CLUSTER'),
-  kustomizationStatus: kustomizationStatus.optional(),
-  HelmReleaseStatus: helmReleaseStatus.optional(),
-  rolloutStatus: rolloutStatus.optional(),
+  kustomizationStatus: kustomizationStatus.optional().describe('Of a policy with kustomization'),
+  HelmReleaseStatus: helmReleaseStatus.optional().describe('Of a policy with helm'),
+  rolloutStatus: rolloutStatus.optional().describe('Of a policy with rollout'),
 });
 
 /** What must be found again when spec and fleet no longer tell of it. */
 const inventoryItem = z.object({
   name: z.string().describe('Name of the sync: POLICY-KIND-CLUSTER'),
   policy: z.string().describe('Name of the policy'),
-  clusterKind: z.string(),
-  clusterName: z.string(),
+  clusterKind: z.string().describe('Kind of the cluster object'),
+  clusterName: z.string().describe('Name of the cluster object'),
   entries: inventoryEntries.optional(),
   rollout: z
     .object({
-      namespace: z.string(),
-      kind: z.string(),
+      namespace: z.string().describe('Namespace of the workload'),
+      kind: z.string().describe('Kind of the workload'),
       name: z.string().describe('Name of the workload, the Canary and (-testloader) the test loader'),
-      serviceName: z.string(),
-      provider: z.string(),
+      serviceName: z.string().describe('Name of the Service that users call'),
+      provider: z.string().describe('Who routes requests'),
       metrics: z.array(z.string()).optional().describe('Names of MetricTemplates'),
     })
-    .optional(),
+    .optional()
+    .describe('What the rollout of the policy has there'),
 });
 
 export const applicationPhases = [
@@ -131,9 +146,9 @@ export const applicationStatus = z.object({
   conditions: conditions.optional(),
   sourceStatus: z
     .object({
-      gitRepoStatus: gitRepositoryStatus.optional(),
-      helmRepoStatus: z.object(source).optional(),
-      ociRepoStatus: ociRepositoryStatus.optional(),
+      gitRepoStatus: gitRepositoryStatus.optional().describe('Of a git source'),
+      helmRepoStatus: z.object(source).optional().describe('Of a Helm repository'),
+      ociRepoStatus: ociRepositoryStatus.optional().describe('Of an OCI source'),
     })
     .optional()
     .describe('Status of the source'),

@@ -11,43 +11,55 @@ const flag = (description: string) => z.boolean().optional().describe(descriptio
 const targetNamespace = z.string().min(1).max(63).optional();
 const suspend = flag('Leave the cluster as it is');
 const dependsOn = z
-  .array(z.object({ name: z.string(), namespace: z.string().optional() }))
+  .array(
+    z.object({
+      name: z.string().describe('POLICY-KIND-CLUSTER'),
+      namespace: z.string().optional().describe('Without effect: it is that of the Application'),
+    }),
+  )
   .max(100)
   .optional()
-  .describe('Names of generated objects (POLICY-KIND-CLUSTER) that must be ready first');
+  .describe('Syncs that must be ready first');
 
 const patchTarget = z.object({
-  group: z.string().optional(),
-  version: z.string().optional(),
-  kind: z.string().optional(),
+  group: z.string().optional().describe('Group of the API. Default: any'),
+  version: z.string().optional().describe('Version of the API. Default: any'),
+  kind: z.string().optional().describe('Default: any'),
   name: z.string().optional().describe('A regular expression'),
   namespace: z.string().optional().describe('A regular expression'),
-  labelSelector: z.string().optional(),
-  annotationSelector: z.string().optional(),
+  labelSelector: z.string().optional().describe('Labels, as kubectl selects them: a=b,!c'),
+  annotationSelector: z.string().optional().describe('Annotations, in the same syntax'),
 });
 
 export const kustomization = z.object({
-  interval: duration.describe('Time between two syncs without a new revision; 0s: none'),
+  interval: duration.describe('0s: what others change stays as it is. Otherwise it is put back at once'),
   prune: z.boolean().describe('Delete what is no longer in the source'),
   path: z.string().optional().describe('Folder in the source. Default: its root'),
-  retryInterval: duration.optional().describe('Time until a failed sync is tried again. Default: interval'),
+  retryInterval: duration
+    .optional()
+    .describe('The longest wait between two tries of a failed sync. Default: interval, at most 15m'),
   timeout: duration.optional().describe('How long one sync may take. Default: interval - 30s, at least 30s'),
   targetNamespace: targetNamespace.describe('Put all objects into this namespace'),
   force: z.boolean().default(false).describe('Delete and make anew what cannot be changed'),
   suspend,
   dependsOn,
   patches: z
-    .array(z.object({ patch: z.string(), target: patchTarget.optional() }))
+    .array(
+      z.object({
+        patch: z.string().describe('The patch as YAML'),
+        target: patchTarget.optional().describe('What to patch. Default: what the patch itself names'),
+      }),
+    )
     .max(100)
     .optional()
     .describe('Strategic merge and JSON patches'),
   images: z
     .array(
       z.object({
-        name: z.string(),
-        newName: z.string().optional(),
-        newTag: z.string().optional(),
-        digest: z.string().optional(),
+        name: z.string().describe('The image in the manifests, without tag'),
+        newName: z.string().optional().describe('The image instead'),
+        newTag: z.string().optional().describe('The tag instead'),
+        digest: z.string().optional().describe('The digest instead of a tag'),
       }),
     )
     .max(100)
@@ -55,7 +67,10 @@ export const kustomization = z.object({
     .describe('Images to replace'),
   components: z.array(z.string()).max(100).optional().describe('Kustomize components, by path'),
   commonMetadata: z
-    .object({ labels: stringMap.optional(), annotations: stringMap.optional() })
+    .object({
+      labels: stringMap.optional().describe('Labels to add'),
+      annotations: stringMap.optional().describe('Annotations to add'),
+    })
     .optional()
     .describe('Metadata to add to all objects'),
 });
@@ -78,7 +93,7 @@ const waits = {
 const install = z.object({
   timeout,
   ...waits,
-  remediation: z.object(remediation).optional(),
+  remediation: z.object(remediation).optional().describe('What to do when the installation fails'),
   disableOpenAPIValidation: flag('Do not check manifests against the OpenAPI schema'),
   replace: flag('Use the name of a deleted release again'),
   skipCRDs: flag('Deprecated: use crds'),
@@ -90,8 +105,12 @@ const upgrade = z.object({
   timeout,
   ...waits,
   remediation: z
-    .object({ ...remediation, strategy: z.enum(['rollback', 'uninstall']).optional() })
-    .optional(),
+    .object({
+      ...remediation,
+      strategy: z.enum(['rollback', 'uninstall']).optional().describe('Default: rollback'),
+    })
+    .optional()
+    .describe('What to do when the upgrade fails'),
   disableOpenAPIValidation: flag('Do not check manifests against the OpenAPI schema'),
   force: flag('Delete and make anew what cannot be changed'),
   preserveValues: flag('Start from the values of the last release'),
@@ -115,8 +134,8 @@ const uninstall = z.object({
 });
 
 const valuesFrom = z.object({
-  kind: z.enum(['Secret', 'ConfigMap']),
-  name: z.string().min(1).max(253),
+  kind: z.enum(['Secret', 'ConfigMap']).describe('Kind of the object with the values'),
+  name: z.string().min(1).max(253).describe('Its name'),
   valuesKey: z
     .string()
     .max(253)
@@ -129,30 +148,35 @@ const valuesFrom = z.object({
     .regex(/^([a-zA-Z0-9_\-.\\/]|\[[0-9]{1,5}\])+$/)
     .optional()
     .describe('Where in the values to put it. Default: merged at the root'),
-  optional: z.boolean().optional(),
+  optional: flag('Go on when the object or the key is missing'),
 });
 
 const chart = z.object({
-  spec: z.object({
-    chart: z.string().describe('Name of the chart, or its path in git'),
-    version: z.string().default('*').describe('Range of versions'),
-    reconcileStrategy: z
-      .enum(['ChartVersion', 'Revision'])
-      .default('ChartVersion')
-      .describe('What makes a new artifact'),
-    interval: duration.optional().describe('Default: that of the release'),
-    valuesFiles: z.array(z.string()).max(100).optional().describe('Paths in the source, merged in order'),
-  }),
+  spec: z
+    .object({
+      chart: z.string().describe('Name of the chart, or its path in git'),
+      version: z.string().default('*').describe('Range of versions'),
+      reconcileStrategy: z
+        .enum(['ChartVersion', 'Revision'])
+        .default('ChartVersion')
+        .describe('What makes a new artifact'),
+      interval: duration.optional().describe('Default: that of the release'),
+      valuesFiles: z.array(z.string()).max(100).optional().describe('Paths in the source, merged in order'),
+    })
+    .describe('Which chart'),
   metadata: z
-    .object({ labels: stringMap.optional(), annotations: stringMap.optional() })
+    .object({
+      labels: stringMap.optional().describe('Labels of the HelmChart'),
+      annotations: stringMap.optional().describe('Annotations of the HelmChart'),
+    })
     .optional()
     .describe('Copied to the HelmChart'),
 });
 
 export const helm = z.object({
-  chart,
+  chart: chart.describe('The chart'),
   interval: duration.describe('Time between two syncs'),
-  releaseName: z.string().min(1).max(53).optional(),
+  releaseName: z.string().min(1).max(53).optional().describe('Default: [TARGETNAMESPACE-]NAME'),
   targetNamespace: targetNamespace.describe('Namespace of the release'),
   timeout: duration.optional().describe('How long one operation may take. Default: 5m0s'),
   maxHistory: z.int().optional().describe('Records of a release that are kept. Default: 10'),
@@ -160,10 +184,10 @@ export const helm = z.object({
   persistentClient: z.boolean().optional().describe('Default: true'),
   suspend,
   dependsOn,
-  install: install.optional(),
-  upgrade: upgrade.optional(),
-  rollback: rollback.optional(),
-  uninstall: uninstall.optional(),
+  install: install.optional().describe('How to install'),
+  upgrade: upgrade.optional().describe('How to upgrade'),
+  rollback: rollback.optional().describe('How to roll back'),
+  uninstall: uninstall.optional().describe('How to uninstall'),
   valuesFrom: z.array(valuesFrom).max(100).optional().describe('Values of ConfigMaps and Secrets'),
   values: z.record(z.string(), z.unknown()).optional().describe('Values of the release'),
 });

@@ -7,7 +7,7 @@ import {
   tooFew,
   unsupportedValue,
 } from '../machinery/field-errors.ts';
-import type { Rollout } from './application-rollout.ts';
+import type { CanaryStrategy, Rollout } from './application-rollout.ts';
 import { type Application, applicationSpec, type ApplicationSpec } from './application.ts';
 
 const specPath = new FieldPath('spec');
@@ -112,6 +112,15 @@ function fleetErrors({ destination, syncPolicies }: ApplicationSpec): FieldError
   return errors;
 }
 
+function stepErrors({ stepWeight = 0, stepWeights }: CanaryStrategy, path: FieldPath): FieldError[] {
+  if (isOne(stepWeight || undefined, stepWeights)) {
+    const isRising = (stepWeights ?? []).every((weight, i, all) => weight > (all[i - 1] ?? 0));
+    const detail = 'must rise: each step has more traffic than the one before';
+    return isRising ? [] : [invalidValue(path.child('stepWeights'), stepWeights, detail)];
+  }
+  return [requiredValue(path, 'give exactly one of stepWeight (above 0) and stepWeights')];
+}
+
 function rolloutErrors(rollout: Rollout, path: FieldPath, index: number): FieldError[] {
   const errors: FieldError[] = [];
   const { kind } = rollout.workload;
@@ -131,11 +140,8 @@ function rolloutErrors(rollout: Rollout, path: FieldPath, index: number): FieldE
       invalidValue(routing, analysisTimes, 'give exactly one of canaryStrategy and analysisTimes (above 0)'),
     );
   }
-  if (canaryStrategy !== undefined && !isOne(canaryStrategy.stepWeight, canaryStrategy.stepWeights)) {
-    errors.push(
-      requiredValue(routing.child('canaryStrategy'), 'give exactly one of stepWeight and stepWeights'),
-    );
-  }
+  if (canaryStrategy !== undefined)
+    errors.push(...stepErrors(canaryStrategy, routing.child('canaryStrategy')));
   for (const [i, { thresholdRange }] of (trafficAnalysis.metrics ?? []).entries()) {
     const { min = -Infinity, max = Infinity } = thresholdRange ?? {};
     const field = analysis.child('metrics').index(i).child('thresholdRange');

@@ -122,22 +122,6 @@ describe('an Application', () => {
     });
   });
 
-  test('is shown by kubectl with its phase', async () => {
-    const response = await clock.run(
-      cluster.fetch(`${inProcessServer}${applications}`, {
-        headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' },
-      }),
-    );
-    const table = (await response.json()) as { columnDefinitions: { name: string; priority: number }[] };
-
-    expect(table.columnDefinitions.filter(({ priority }) => priority === 0).map(({ name }) => name)).toEqual([
-      'Name',
-      'Phase',
-      'Ready',
-      'Age',
-    ]);
-  });
-
   const consistent = 'because fleet must be consistent throughout the application';
   const refused: [string, Changes, string, string?][] = [
     ['no source', { source: {} }, 'exactly one of gitRepository'],
@@ -181,7 +165,7 @@ describe('an Application', () => {
     [
       'nginx without a host',
       { [`${rollout}.trafficRoutingProvider`]: 'nginx' },
-      'nginx needs rolloutPolicy.trafficRouting.host',
+      'spec.syncPolicies[0].rollout.rolloutPolicy.trafficRouting.host: Required value: nginx needs rolloutPolicy.trafficRouting.host',
       'expected application.syncPolicies.Rollout.RolloutPolicy.TrafficRouting.Host in index 0',
     ],
     ['an unknown provider', { [`${rollout}.trafficRoutingProvider`]: 'isto' }, 'trafficRoutingProvider'],
@@ -201,7 +185,18 @@ describe('an Application', () => {
         [`${routing}.analysisTimes`]: undefined,
         [`${routing}.canaryStrategy`]: { stepWeight: 10, stepWeights: [1, 2] },
       },
-      'exactly one of stepWeight and stepWeights',
+      'exactly one of stepWeight (above 0) and stepWeights',
+    ],
+    [
+      'steps that fall',
+      { [`${routing}.analysisTimes`]: undefined, [`${routing}.canaryStrategy`]: { stepWeights: [2, 1] } },
+      'trafficRouting.canaryStrategy.stepWeights: Invalid value: stepWeights must rise',
+      'spec.syncPolicies[0].rollout.rolloutPolicy.trafficRouting.canaryStrategy.stepWeights: Invalid value: [2,1]: must rise: each step has more traffic than the one before',
+    ],
+    [
+      'steps of 0',
+      { [`${routing}.analysisTimes`]: undefined, [`${routing}.canaryStrategy`]: { stepWeight: 0 } },
+      'exactly one of stepWeight (above 0) and stepWeights',
     ],
     ['no routing', { [routing]: undefined }, 'trafficRouting'],
     ['no analysis', { [analysis]: undefined }, 'trafficAnalysis'],
@@ -230,6 +225,21 @@ describe('an Application', () => {
   );
 
   const accepted: [string, Changes][] = [
+    [
+      'zeros, which are defaults',
+      {
+        [`${routing}.analysisTimes`]: 0,
+        [`${routing}.timeoutSeconds`]: 0,
+        [`${routing}.canaryStrategy`]: {
+          maxWeight: 0,
+          stepWeight: 0,
+          stepWeights: [10, 50],
+          stepWeightPromotion: 0,
+        },
+        [`${analysis}.checkIntervalSeconds`]: 0,
+        [`${analysis}.checkFailedTimes`]: 0,
+      },
+    ],
     ['kinds in any case', { [`${rollout}.workload.kind`]: 'deployment' }],
     ['the alias of command', { [`${analysis}.webhooks`]: { commands: ['hey http://a'] } }],
     [
@@ -284,6 +294,45 @@ describe('an Application', () => {
     const { body } = await send('GET', path);
 
     expect(body).toMatchObject({ status });
+  });
+});
+
+test.each([
+  ['apps.kurator.dev/v1alpha1', 'Application', 'Application brings manifests'],
+  ['cluster.kurator.dev/v1alpha1', 'AttachedCluster', 'AttachedCluster is a cluster'],
+  ['fleet.kurator.dev/v1alpha1', 'Fleet', 'Fleet is a set of clusters'],
+])('kubectl explain finds all fields of %s %s', async (version, kind, description) => {
+  const { status, body } = await send('GET', `/openapi/v3/apis/${version}`);
+  const { components } = body as unknown as { components: { schemas: Record<string, JsonObject> } };
+  const schema = Object.entries(components.schemas).find(([name]) => name.endsWith(`.${kind}`))?.[1];
+
+  expect(status).toBe(200);
+  expect(schema?.['description']).toContain(description);
+  const { properties = {} } = schema as { properties?: Record<string, JsonObject> };
+  expect(Object.keys(properties).sort()).toEqual(['apiVersion', 'kind', 'metadata', 'spec', 'status']);
+  const unexplained = Object.entries(properties).filter(([, property]) => !property['description']);
+  expect(unexplained).toEqual([]);
+  expect(properties['apiVersion']?.['description']).toContain('versioned schema');
+});
+
+describe('kubectl get', () => {
+  test.each([
+    ['apps.kurator.dev/v1alpha1', 'applications', 'Name Phase Ready Age', 'Revision Message'],
+    ['cluster.kurator.dev/v1alpha1', 'attachedclusters', 'Name Ready', 'Reason Message Age'],
+    ['fleet.kurator.dev/v1alpha1', 'fleets', 'Name Phase', 'Ready UnReady Message Age'],
+  ])('has for %s %s the columns %s, and with -o wide also %s', async (version, plural, columns, wide) => {
+    const response = await clock.run(
+      cluster.fetch(`${inProcessServer}/apis/${version}/${plural}`, {
+        headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' },
+      }),
+    );
+    const table = (await response.json()) as { columnDefinitions: { name: string; priority: number }[] };
+    const shown = (priority: number): string =>
+      table.columnDefinitions
+        .flatMap((column) => (column.priority === priority ? [column.name] : []))
+        .join(' ');
+
+    expect([shown(0), shown(1)]).toEqual([columns, wide]);
   });
 });
 

@@ -1,10 +1,34 @@
 import { z } from 'zod';
+import type { ValidationRule } from '../machinery/schema.ts';
 import { analysisMatch, stringMap } from './istio-fields.ts';
 import { celRules, exactlyOneOf } from './structural-crd.ts';
 
 /** As Flagger's CRD has it: not anchored at the end, so that `1m30s` is one too. */
 const duration = z.string().regex(/^[0-9]+(m|s)/);
 const weight = z.int().min(0).max(100);
+
+/** Metrics that need neither a template nor a query. */
+export const builtinMetrics = ['request-success-rate', 'request-duration'] as const;
+export type BuiltinMetric = (typeof builtinMetrics)[number];
+
+export function isBuiltinMetric(name: string): name is BuiltinMetric {
+  return builtinMetrics.some((builtin) => builtin === name);
+}
+
+export const thresholdRange = celRules(
+  z.object({
+    min: z.number().optional().describe('Min value accepted for this metric'),
+    max: z.number().optional().describe('Max value accepted for this metric'),
+  }),
+  { rule: '!has(self.min) || !has(self.max) || self.min <= self.max', message: 'min must not exceed max' },
+);
+
+/** Of `stepWeights` beside it. */
+export const risingSteps: ValidationRule = {
+  rule: '!has(self.stepWeights) || self.stepWeights.all(i, self.stepWeights.exists_one(j, j == i)) && self.stepWeights.isSorted()',
+  message: 'stepWeights must rise: each step has more traffic than the one before',
+  fieldPath: '.stepWeights',
+};
 
 const metric = z.object({
   name: z.string().describe('Name of the metric'),
@@ -13,15 +37,7 @@ const metric = z.object({
     .number()
     .optional()
     .describe('Deprecated, use thresholdRange: max value accepted for this metric'),
-  thresholdRange: celRules(
-    z.object({
-      min: z.number().optional().describe('Min value accepted for this metric'),
-      max: z.number().optional().describe('Max value accepted for this metric'),
-    }),
-    { rule: '!has(self.min) || !has(self.max) || self.min <= self.max', message: 'min must not exceed max' },
-  )
-    .optional()
-    .describe('Range accepted for this metric'),
+  thresholdRange: thresholdRange.optional().describe('Range accepted for this metric'),
   query: z.string().optional().describe('Deprecated, use templateRef: Prometheus query'),
   templateRef: z
     .object({
@@ -59,10 +75,12 @@ const webhook = z.object({
 const alert = z.object({
   name: z.string().describe('Name of this alert'),
   severity: z.enum(['', 'info', 'warn', 'error']).optional().describe('The least severe alert that is sent'),
-  providerRef: z.object({
-    name: z.string().describe('Name of the alert provider'),
-    namespace: z.string().optional().describe('Namespace of the alert provider'),
-  }),
+  providerRef: z
+    .object({
+      name: z.string().describe('Name of the alert provider'),
+      namespace: z.string().optional().describe('Namespace of the alert provider'),
+    })
+    .describe('Alert provider reference'),
 });
 
 const sessionAffinity = celRules(
@@ -110,31 +128,17 @@ export const canaryAnalysis = celRules(
       mirrorWeight: weight.optional().describe('Share of traffic to be mirrored, in percent. Default: all'),
       primaryReadyThreshold: weight.optional().describe('Pods of a ready primary, in percent. Default: 100'),
       canaryReadyThreshold: weight.optional().describe('Pods of a ready canary, in percent. Default: 100'),
-      metrics: z.array(metric).optional().describe('Metric check list for this canary'),
+      metrics: z.array(metric).max(1000).optional().describe('Metric check list for this canary'),
       webhooks: z.array(webhook).optional().describe('Webhook list for this canary'),
       alerts: z.array(alert).optional().describe('Alert list for this canary analysis'),
       sessionAffinity: sessionAffinity.optional().describe('Session affinity of a canary run'),
     }),
-    ['interval', 'threshold', 'iterations'],
-    ['interval', 'threshold', 'stepWeight'],
-    ['interval', 'threshold', 'stepWeights'],
+    'iterations',
+    'stepWeight',
+    'stepWeights',
   ),
-  {
-    rule: '!has(self.stepWeight) || self.stepWeight > 0',
-    message: 'stepWeight must be above 0: an analysis without steps never ends',
-    fieldPath: '.stepWeight',
-  },
-  {
-    rule: '!has(self.iterations) || self.iterations > 0',
-    message: 'iterations must be above 0: an analysis without steps never ends',
-    fieldPath: '.iterations',
-  },
-  {
-    rule: '!has(self.stepWeights) || self.stepWeights.all(i, self.stepWeights.exists_one(j, j == i)) && self.stepWeights.isSorted()',
-    message: 'stepWeights must rise: each step has more traffic than the one before',
-    fieldPath: '.stepWeights',
-  },
-);
+  risingSteps,
+).meta({ required: ['interval', 'threshold'] });
 
 export type CanaryAnalysis = z.infer<typeof canaryAnalysis>;
 export type CanaryWebhook = z.infer<typeof webhook>;

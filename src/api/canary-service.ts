@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { corsPolicy, headers, httpMatchRequest, retries, stringMap, trafficPolicy } from './istio-fields.ts';
+import {
+  addedMetadata,
+  corsPolicy,
+  headers,
+  httpMatchRequest,
+  retries,
+  trafficPolicy,
+} from './istio-fields.ts';
 import { celRules, intOrString } from './structural-crd.ts';
 
 const group = /^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -9,29 +16,44 @@ const kind = /^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$/;
 const port = z.int().min(1).max(65_535);
 
 const gatewayRef = z.object({
-  group: z.string().max(253).regex(group).default('gateway.networking.k8s.io'),
-  kind: z.string().min(1).max(63).regex(kind).default('Gateway'),
-  name: z.string().min(1).max(253),
-  namespace: z.string().min(1).max(63).regex(dnsLabel).optional(),
-  sectionName: z.string().min(1).max(253).regex(dnsName).optional(),
-  port: port.meta({ format: 'int32' }).optional(),
+  group: z
+    .string()
+    .max(253)
+    .regex(group)
+    .default('gateway.networking.k8s.io')
+    .describe('Group of the parent'),
+  kind: z.string().min(1).max(63).regex(kind).default('Gateway').describe('Kind of the parent'),
+  name: z.string().min(1).max(253).describe('Name of the parent'),
+  namespace: z
+    .string()
+    .min(1)
+    .max(63)
+    .regex(dnsLabel)
+    .optional()
+    .describe('Namespace of the parent. Default: that of the Canary'),
+  sectionName: z.string().min(1).max(253).regex(dnsName).optional().describe('Listener of the parent'),
+  port: port.meta({ format: 'int32' }).optional().describe('Port of the parent'),
 });
 
 const mirrorBackend = celRules(
   z.object({
-    group: z.string().max(253).regex(group).default(''),
-    kind: z.string().min(1).max(63).regex(kind).default('Service'),
-    name: z.string().min(1).max(253),
-    namespace: z.string().min(1).max(63).regex(dnsLabel).optional(),
-    port: port.meta({ format: 'int32' }).optional(),
+    group: z.string().max(253).regex(group).default('').describe('Group of the backend'),
+    kind: z.string().min(1).max(63).regex(kind).default('Service').describe('Kind of the backend'),
+    name: z.string().min(1).max(253).describe('Name of the backend'),
+    namespace: z
+      .string()
+      .min(1)
+      .max(63)
+      .regex(dnsLabel)
+      .optional()
+      .describe('Namespace of the backend. Default: that of the Canary'),
+    port: port.meta({ format: 'int32' }).optional().describe('Port of the backend; a Service needs one'),
   }),
   {
     rule: "(size(self.group) == 0 && self.kind == 'Service') ? has(self.port) : true",
     message: 'Must have port for Service reference',
   },
 );
-
-const objectMetadata = z.object({ labels: stringMap.optional(), annotations: stringMap.optional() });
 
 export const canaryService = celRules(
   z.object({
@@ -58,23 +80,31 @@ export const canaryService = celRules(
     trafficPolicy: trafficPolicy.optional().describe('Istio traffic policy'),
     match: z.array(httpMatchRequest).optional().describe('Match conditions of all routes'),
     rewrite: z
-      .object({ uri: z.string().optional(), authority: z.string().optional(), type: z.string().optional() })
+      .object({
+        uri: z.string().optional().describe('The path, or prefix of the path, instead'),
+        authority: z.string().optional().describe('The Host header instead'),
+        type: z.string().optional().describe('ReplacePrefixMatch or ReplaceFullPath (Gateway API only)'),
+      })
       .optional()
       .describe('Rewrite HTTP URIs'),
     retries: retries.optional().describe('Retry policy for HTTP requests'),
     headers: headers.optional().describe('Headers operations'),
     mirror: z
-      .array(z.object({ backendRef: mirrorBackend }))
+      .array(z.object({ backendRef: mirrorBackend.describe('Who gets the copies') }))
+      .max(1000)
       .optional()
       .describe('Where requests are mirrored to (Gateway API only)'),
     corsPolicy: corsPolicy.optional().describe('Cross-Origin Resource Sharing policy (CORS)'),
     meshName: z.string().optional().describe('AppMesh mesh name'),
     backends: z.array(z.string()).optional().describe('AppMesh backend array'),
-    apex: objectMetadata.optional().describe('Metadata to add to the apex service'),
-    primary: objectMetadata.optional().describe('Metadata to add to the primary service'),
-    canary: objectMetadata.optional().describe('Metadata to add to the canary service'),
+    apex: addedMetadata.optional().describe('Metadata to add to the apex service'),
+    primary: addedMetadata.optional().describe('Metadata to add to the primary service'),
+    canary: addedMetadata.optional().describe('Metadata to add to the canary service'),
     unmanagedMetadata: z
-      .object({ annotations: z.array(z.string()).optional(), labels: z.array(z.string()).optional() })
+      .object({
+        annotations: z.array(z.string()).optional().describe('Keys of annotations'),
+        labels: z.array(z.string()).optional().describe('Keys of labels'),
+      })
       .optional()
       .describe('Keys of metadata that are left alone'),
   }),

@@ -21,11 +21,13 @@ interface Answer {
 const clock = new VirtualClock();
 let cluster: Cluster;
 
+const types: Readonly<Record<string, string>> = { PATCH: 'application/merge-patch+json' };
+
 async function send(method: string, path: string, body?: unknown): Promise<Answer> {
   const response = await clock.run(
     cluster.fetch(`${inProcessServer}${path}`, {
       method,
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': types[method] ?? 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     }),
   );
@@ -42,6 +44,8 @@ const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const served = '/apis/flagger.app/v1beta1/namespaces/default';
 
 const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'podinfo' };
+const knative = { apiVersion: 'serving.knative.dev/v1', kind: 'Service', name: 'podinfo' };
+const scaler = { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', name: 'podinfo' };
 const byWeight = { interval: '1m', threshold: 5, maxWeight: 50, stepWeight: 10 };
 
 function canary(name: string, spec: object): object {
@@ -80,7 +84,7 @@ const examples: Record<string, object> = {
   'the canary of the Istio tutorial': {
     provider: 'istio',
     progressDeadlineSeconds: 60,
-    autoscalerRef: { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', name: 'podinfo' },
+    autoscalerRef: scaler,
     service: {
       port: 9898,
       targetPort: 'http',
@@ -221,12 +225,43 @@ describe('a Canary', () => {
     [
       'iterations beside weights',
       { analysis: { ...byWeight, iterations: 3 } },
-      'must validate one and only one schema (oneOf)',
+      'spec.analysis: Invalid value: give exactly one of iterations, stepWeight and stepWeights',
     ],
     [
       'no steps',
       { analysis: { interval: '1m', threshold: 3 } },
-      'must validate one and only one schema (oneOf)',
+      'spec.analysis: Invalid value: give exactly one of iterations, stepWeight and stepWeights',
+    ],
+    ['no interval', { analysis: { threshold: 3, stepWeight: 1 } }, 'spec.analysis.interval: Required value'],
+    [
+      'no threshold',
+      { analysis: { interval: '1m', stepWeight: 1 } },
+      'spec.analysis.threshold: Required value',
+    ],
+    [
+      'no Service',
+      { service: undefined },
+      'spec.service: Required value: must be given: the port of the Services that users call',
+    ],
+    [
+      'a Deployment for Knative',
+      { provider: 'knative' },
+      "spec.targetRef: Invalid value: can't use apps/v1/Deployment as target if provider is set to knative",
+    ],
+    [
+      'a Knative Service for Istio',
+      { provider: 'istio', targetRef: knative },
+      "spec.provider: Invalid value: can't use istio provider with Knative Service as target",
+    ],
+    [
+      'a Knative Service with an autoscaler',
+      { provider: 'knative', targetRef: knative, autoscalerRef: scaler },
+      "spec.autoscalerRef: Invalid value: can't use autoscaler with Knative Service",
+    ],
+    [
+      'fewer replicas at most than at least',
+      { autoscalerRef: { ...scaler, primaryScalerReplicas: { minReplicas: 3, maxReplicas: 2 } } },
+      'spec.autoscalerRef.primaryScalerReplicas: Invalid value: minReplicas must not exceed maxReplicas',
     ],
     [
       'steps of 0',
@@ -297,21 +332,42 @@ describe('a Canary', () => {
       trackedConfigs: {},
     };
 
-    const { body } = await send('PATCH', `${path}/status`, { status }).then(() => send('GET', path));
+    await send('PATCH', `${path}/status`, { status });
+    const { body } = await send('GET', path);
 
-    expect(body['status'] ?? status).toEqual(status);
+    expect(body['status']).toEqual(status);
   });
 
   test('is shown by the columns of Flagger', async () => {
+    const lastTransitionTime = '2024-01-15T08:10:40Z';
+    const path = `${served}/canaries/steps-and-session-affinity`;
+    await send('PATCH', `${path}/status`, {
+      status: { phase: 'Progressing', canaryWeight: 2, lastTransitionTime },
+    });
+
     const response = await clock.run(
-      cluster.fetch(`${inProcessServer}${served}/canaries`, {
+      cluster.fetch(`${inProcessServer}${path}`, {
         headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' },
       }),
     );
-    const table = (await response.json()) as { columnDefinitions: { name: string; priority: number }[] };
-    const shown = table.columnDefinitions.filter(({ priority }) => priority === 0).map(({ name }) => name);
+    const { columnDefinitions, rows } = (await response.json()) as {
+      columnDefinitions: { name: string; priority: number }[];
+      rows: { cells: unknown[] }[];
+    };
 
-    expect(shown).toEqual(['Name', 'Status', 'Weight', 'LastTransitionTime']);
+    expect(columnDefinitions.map(({ name, priority }, i) => [name, priority, rows[0]?.cells[i]])).toEqual([
+      ['Name', 0, 'steps-and-session-affinity'],
+      ['Status', 0, 'Progressing'],
+      ['Weight', 0, '2'],
+      ['Suspended', 1, null],
+      ['FailedChecks', 1, null],
+      ['Interval', 1, '1m30s'],
+      ['Mirror', 1, null],
+      ['StepWeight', 1, null],
+      ['StepWeights', 1, '[1,2,10,80]'],
+      ['MaxWeight', 1, null],
+      ['LastTransitionTime', 0, lastTransitionTime],
+    ]);
   });
 });
 
@@ -355,6 +411,8 @@ describe('the other kinds', () => {
     expect(
       (await send('POST', path, object('AlertProvider', 'c', { type: 'slack', address, secretRef }))).status,
     ).toBe(422);
-    expect((await send('POST', path, object('AlertProvider', 'd', { type: 'slack' }))).status).toBe(422);
+    const neither = await send('POST', path, object('AlertProvider', 'd', { type: 'slack' }));
+    expect(neither.status).toBe(422);
+    expect(neither.body.message).toContain('spec: Invalid value: give exactly one of address and secretRef');
   });
 });

@@ -2,66 +2,91 @@ import { z } from 'zod';
 import { trafficRoutingProviders } from './application-rollout.ts';
 import { stringMap } from './istio-fields.ts';
 
+const text = (description: string) => z.string().describe(description);
 const anything = z.record(z.string(), z.unknown());
 const chart = z
   .object({
-    repository: z.string().optional(),
-    name: z.string().optional(),
-    version: z.string().optional(),
+    repository: text('Address of its repository').optional(),
+    name: text('Its name').optional(),
+    version: text('Its version').optional(),
   })
   .optional()
   .describe('The chart of the original. Without effect: no chart is used');
 const extraArgs = anything.optional().describe('Values of the chart');
 const ofChart = { chart, extraArgs };
-const enabled = z.object({ enabled: z.boolean().optional() }).optional();
+const exporters = {
+  nodeExporter: z
+    .object({ enabled: z.boolean().optional().describe('Whether there is one') })
+    .optional()
+    .describe('Metrics of nodes'),
+  kubeStateMetrics: z
+    .object({ enabled: z.boolean().optional().describe('Whether there are any') })
+    .optional()
+    .describe('Metrics of objects'),
+};
 
 const metric = z.object({
   thanos: z
-    .object({ ...ofChart, objectStoreConfig: z.object({ secretName: z.string() }).optional() })
-    .optional(),
+    .object({
+      ...ofChart,
+      objectStoreConfig: z
+        .object({ secretName: text('Secret that tells where metrics are stored') })
+        .optional()
+        .describe('Where metrics are stored'),
+    })
+    .optional()
+    .describe('Thanos on the host'),
   prometheus: z
     .object({
       ...ofChart,
-      extension: z.object({ nodeExporter: enabled, kubeStateMetrics: enabled }).optional(),
-      nodeExporter: enabled,
-      kubeStateMetrics: enabled,
+      extension: z.object(exporters).optional().describe('Older place of the exporters'),
+      ...exporters,
     })
-    .optional(),
+    .optional()
+    .describe('Prometheus on the members'),
 });
 
 const kyverno = z.object({
   ...ofChart,
   podSecurity: z
     .object({
-      standard: z.string().default('baseline'),
-      severity: z.string().default('medium'),
-      validationFailureAction: z.string().default('Audit'),
+      standard: text('privileged, baseline or restricted').default('baseline'),
+      severity: text('low, medium or high').default('medium'),
+      validationFailureAction: text('Audit or Enforce').default('Audit'),
     })
-    .optional(),
+    .optional()
+    .describe('The pod security standard'),
 });
 
 const backup = z.object({
   ...ofChart,
-  storage: z.object({
-    location: z.object({
-      bucket: z.string(),
-      provider: z.string(),
-      endpoint: z.string(),
-      region: z.string().optional(),
-      config: stringMap.optional(),
-    }),
-    secretName: z.string(),
-  }),
+  storage: z
+    .object({
+      location: z
+        .object({
+          bucket: text('Name of the bucket'),
+          provider: text('Who stores: aws, gcp, azure, …'),
+          endpoint: text('Address of the storage'),
+          region: text('Region of the storage').optional(),
+          config: stringMap.optional().describe('Settings of the provider'),
+        })
+        .describe('Where backups are stored'),
+      secretName: text('Secret with the credentials'),
+    })
+    .describe('Where backups are stored, and who may'),
 });
 
-const distributedStorage = z.object({ ...ofChart, storage: anything });
+const distributedStorage = z.object({
+  ...ofChart,
+  storage: anything.describe('Settings of the storage cluster'),
+});
 
 const submariner = z.object({
   ...ofChart,
-  brokerCluster: z.string().optional(),
-  clusterCidrs: anything.optional(),
-  serviceCidrs: anything.optional(),
-  globalcidrs: anything.optional(),
+  brokerCluster: text('The cluster with the broker').optional(),
+  clusterCidrs: anything.optional().describe('Pod networks by cluster'),
+  serviceCidrs: anything.optional().describe('Service networks by cluster'),
+  globalcidrs: anything.optional().describe('Global networks by cluster'),
 });
 
 const flagger = z.object({
@@ -85,7 +110,10 @@ export const fleetPlugins = z.object({
   flagger: flagger.optional().describe('Rollouts: installs the agent on all members'),
   metric: metric.optional().describe(ignored),
   grafana: z.object(ofChart).optional().describe(ignored),
-  policy: z.object({ kyverno: kyverno.optional() }).optional().describe(ignored),
+  policy: z
+    .object({ kyverno: kyverno.optional().describe('Kyverno on the members') })
+    .optional()
+    .describe(ignored),
   backup: backup.optional().describe(ignored),
   distributedStorage: distributedStorage.optional().describe(ignored),
   submariner: submariner.optional().describe(ignored),

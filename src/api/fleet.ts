@@ -11,16 +11,17 @@ export const fleetFinalizer = 'fleet.kurator.dev';
 export const fleetNameLabel = 'fleet.kurator.dev/fleet-name';
 
 const text = z.string().optional();
+const ignored = 'Without effect';
 
 /** An ObjectReference, of which kind and name matter. */
 const clusterReference = z.object({
   kind: z.string().optional().describe('AttachedCluster'),
-  name: z.string().min(1).max(253),
-  apiVersion: text,
+  name: z.string().min(1).max(253).describe('Name of the cluster object'),
+  apiVersion: text.describe(ignored),
   namespace: text.describe('Without effect: it is that of the fleet'),
-  uid: text,
-  resourceVersion: text,
-  fieldPath: text,
+  uid: text.describe(ignored),
+  resourceVersion: text.describe(ignored),
+  fieldPath: text.describe(ignored),
 });
 
 const fleetSpec = z.object({
@@ -53,7 +54,7 @@ const pluginStatus = z.object({
 });
 
 const fleetStatus = z.object({
-  phase: z.enum(fleetPhases).optional(),
+  phase: z.enum(fleetPhases).optional().describe('All of it in one word'),
   reason: z.string().optional().describe('Why the fleet failed'),
   readyClusters: count.describe('Members that answer'),
   unReadyClusters: count.describe('Members that do not'),

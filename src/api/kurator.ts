@@ -9,7 +9,7 @@ export const kuratorKind = {
   annotations: {
     'helm.sh/resource-policy': 'keep',
     // Rises with every change of a definition: see ensureCustomResourceDefinitions.
-    'viridian.dev/crd-version': '1',
+    'viridian.dev/crd-version': '2',
   },
 } as const;
 
@@ -30,8 +30,12 @@ export const dnsSubdomain = z
 
 const condition: z.ZodType<Condition> = z.object({
   type: z.string().describe('What this is about'),
-  status: z.enum(['True', 'False', 'Unknown']),
-  observedGeneration: z.int().meta({ format: 'int64' }).exactOptional(),
+  status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so'),
+  observedGeneration: z
+    .int()
+    .meta({ format: 'int64' })
+    .exactOptional()
+    .describe('The generation of the spec that this is about'),
   lastTransitionTime: time.describe('When the status last changed'),
   reason: z.string().describe('Why, in one word'),
   message: z.string().describe('Why, for people'),
@@ -40,7 +44,8 @@ const condition: z.ZodType<Condition> = z.object({
 /** `status.conditions` */
 export const conditions = z
   .array(condition)
-  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] });
+  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+  .describe('How things stand: one entry for each aspect');
 
 export const observedGeneration = z
   .int()

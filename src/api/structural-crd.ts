@@ -32,12 +32,17 @@ export interface KindDefinition {
  * function beside the kind.
  */
 export function celRules<T extends z.ZodType>(schema: T, ...rules: readonly ValidationRule[]): T {
-  return schema.meta({ ...schema.meta(), 'x-kubernetes-validations': rules });
+  const { 'x-kubernetes-validations': before = [], ...meta } = schema.meta() ?? {};
+  const all = [...(before as readonly ValidationRule[]), ...rules];
+  return schema.meta({ ...meta, 'x-kubernetes-validations': all });
 }
 
-/** Adds `oneOf: [{required: …}]`: exactly one of the groups of fields must be complete. */
-export function exactlyOneOf<T extends z.ZodType>(schema: T, ...groups: readonly (readonly string[])[]): T {
-  return schema.meta({ ...schema.meta(), oneOf: groups.map((required) => ({ required })) });
+/** Exactly one of the optional fields must be given. A rule: `oneOf` would not tell what to write instead. */
+export function exactlyOneOf<T extends z.ZodType>(schema: T, ...fields: readonly string[]): T {
+  return celRules(schema, {
+    rule: `[${fields.map((field) => `has(self.${field})`).join(', ')}].exists_one(given, given)`,
+    message: `give exactly one of ${fields.slice(0, -1).join(', ')} and ${fields.at(-1)}`,
+  });
 }
 
 /** A number or a name, as the ports of Kubernetes are. */

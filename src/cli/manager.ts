@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { realClock } from '../base/clock.ts';
 import { manager } from '../fleet/manager/manager.ts';
 import { runGit } from '../gitops/source/run-git.ts';
+import { openScratchFolder } from '../gitops/source/scratch-folder.ts';
 import { systemGit } from '../gitops/source/system-git.ts';
 import { connectApi } from './api-connection.ts';
 import { environment, runOnMachine } from './run-on-machine.ts';
@@ -14,12 +13,8 @@ import { environment, runOnMachine } from './run-on-machine.ts';
  * @returns the exit code
  */
 export async function runManager(argv: readonly string[], version: string): Promise<number> {
-  const scratchFolder = await mkdtemp(join(tmpdir(), 'viridian-git-'));
+  await using scratch = await openScratchFolder(tmpdir());
   const { PATH: path = '' } = environment();
-  const git = systemGit({ clock: realClock(), run: runGit, scratchFolder, path });
-  try {
-    return await runOnMachine(manager({ version, connect: connectApi, git }), argv);
-  } finally {
-    await rm(scratchFolder, { recursive: true, force: true });
-  }
+  const git = systemGit({ clock: realClock(), run: runGit, scratchFolder: scratch.path, path });
+  return await runOnMachine(manager({ version, connect: connectApi, git }), argv);
 }

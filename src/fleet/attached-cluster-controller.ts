@@ -84,6 +84,7 @@ export class AttachedClusterController {
     const source = [where, kubeconfig.key, uid, resourceVersion].join(' ');
     if (members.sourceOf(key) === source) return;
     const fail = (message: string): void => members.fail(key, source, 'KubeconfigMissing', message);
+    if (kubeconfig.name === '') return fail('spec.kubeconfig.name: must be given');
     if (uid === '') return fail(`secret ${where} not found`);
     try {
       const secret = await client.resource(secretKind).get({ namespace, name: kubeconfig.name }, { signal });
@@ -100,16 +101,34 @@ export class AttachedClusterController {
   #report(cluster: AttachedCluster, { ready, reason, message }: MemberStatus): void {
     const before = getCondition(cluster.status?.conditions, 'Ready');
     if (ready === undefined || before?.reason === reason) return;
-    this.#options.events.record(cluster, ready ? 'Normal' : 'Warning', reason, message);
+    const text = message + nextStep(cluster, reason);
+    this.#options.events.record(cluster, ready ? 'Normal' : 'Warning', reason, text);
   }
+}
+
+/** What a person can do about a cluster that is not ready. */
+function nextStep(
+  { metadata: { namespace }, spec: { kubeconfig } }: AttachedCluster,
+  reason: string,
+): string {
+  if (reason === 'Ready' || reason === 'Connecting') return '';
+  const { name, key } = kubeconfig;
+  if (name === '') return '. Next: kubectl explain attachedcluster.spec.kubeconfig';
+  if (['KubeconfigMissing', 'KubeconfigInvalid', 'Unauthorized'].includes(reason)) {
+    const create = `kubectl -n ${namespace} create secret generic ${name} --from-file=${key}=FILE`;
+    return `. Next: ${create} --dry-run=client -o yaml | kubectl apply -f -, with a kubeconfig that works`;
+  }
+  if (reason === 'Forbidden') return `. Next: give the user of Secret ${name} its rights on the cluster`;
+  return '. Next, from where the manager runs, with the same kubeconfig: kubectl get --raw /readyz';
 }
 
 /** What is not known yet changes nothing of what was known before this program started. */
 function statusOf(
-  { metadata, status = {} }: AttachedCluster,
+  cluster: AttachedCluster,
   { ready, reason, message }: MemberStatus,
   now: number,
 ): AttachedClusterStatus {
+  const { metadata, status = {} } = cluster;
   const before: readonly Condition[] = status.conditions ?? [];
   if (ready === undefined && getCondition(before, 'Ready') !== undefined) return status;
   const observed = metadata.generation === undefined ? {} : { observedGeneration: metadata.generation };
@@ -120,7 +139,7 @@ function statusOf(
       status: ready === undefined ? 'Unknown' : ready ? 'True' : 'False',
       ...observed,
       reason,
-      message,
+      message: message + nextStep(cluster, reason),
     },
     now,
   );

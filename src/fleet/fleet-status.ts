@@ -100,7 +100,7 @@ function pluginEntries(
     const hindrance = obstacle(cluster, name) ?? (report?.reason === 'RemovalFailed' ? report : undefined);
     if (report?.reason === 'Removed') removed.push(name);
     else if (cluster === undefined || (hindrance !== undefined && view.abandons)) abandoned.push(name);
-    else entry(name, removal(hindrance));
+    else entry(name, removal(fleet, hindrance));
   }
   return { plugins, removed, abandoned };
 }
@@ -134,12 +134,11 @@ function installation(
   return known === undefined || passed.has(known.reason) ? pending : known;
 }
 
-function removal(why: PluginReport | undefined): PluginReport {
-  return {
-    status: 'False',
-    reason: 'Removing',
-    message: why === undefined ? 'to be removed' : `to be removed; ${why.message}`,
-  };
+function removal({ metadata }: Fleet, why: PluginReport | undefined): PluginReport {
+  const { namespace, name } = metadata;
+  const command = `kubectl -n ${namespace} annotate fleet.fleet.kurator.dev ${name} ${abandonAnnotation}=true`;
+  const hindrance = why === undefined ? '' : `; ${why.message}. To give up what is there: ${command}`;
+  return { status: 'False', reason: 'Removing', message: `to be removed${hindrance}` };
 }
 
 /** The first few of many. */

@@ -5,7 +5,7 @@ import type { AttachedCluster } from '../api/attached-cluster.ts';
 import type { Fleet } from '../api/fleet.ts';
 import { VirtualClock } from '../base/clock.ts';
 import { type Fetch, FetchError } from '../base/fetch.ts';
-import { silentLog } from '../base/log.ts';
+import { type Log, silentLog } from '../base/log.ts';
 import { seededRandom } from '../base/random.ts';
 import { isNotFound } from '../kube/api-error.ts';
 import type { Credentials } from '../kube/credentials.ts';
@@ -72,7 +72,13 @@ export class FleetWorld {
   readonly #doors = new Map<string, ApiDoor>();
   /** Requests that the controllers make, without the watches. */
   requests: string[] = [];
+  /** Watches that they begin. */
+  watches: string[] = [];
   closed = 0;
+  /** What the controllers' requests to a cluster wait for, watches too. */
+  readonly silence = new Map<string, Promise<void>>();
+  /** Of the controllers. */
+  log: Log = silentLog;
   /** Called before each of them; it waits for what this returns. */
   onRequest: (request: string) => void | Promise<void> = () => {};
   /** Called after each of them, before its answer is heard. */
@@ -86,7 +92,7 @@ export class FleetWorld {
       const seams = { clock: this.clock, random: seededRandom(name), log: silentLog };
       const cluster = await this.run(startCluster(seams));
       this.clusters.set(name, cluster);
-      this.#doors.set(name, new ApiDoor(name, cluster, undefined));
+      this.#doors.set(name, new ApiDoor(name, cluster, () => this.silence.get(name)));
     }
     const definitions = Object.values(fleetDefinitions);
     const { signal } = new AbortController();
@@ -125,7 +131,10 @@ export class FleetWorld {
     const door = this.door(name).for('manager');
     const life = this.#life;
     const fetch: Fetch = async (url, init) => {
-      if (url.includes('watch=')) return door.fetch(url, init);
+      if (url.includes('watch=')) {
+        this.watches.push(`${name} ${new URL(url).pathname}`);
+        return door.fetch(url, init);
+      }
       const request = `${init?.method ?? 'GET'} ${name} ${new URL(url).pathname}`;
       life.check();
       this.requests.push(request);
@@ -158,7 +167,7 @@ export class FleetWorld {
       client,
       clock: this.clock,
       random: seededRandom('controllers'),
-      log: silentLog,
+      log: this.log,
       image: 'ghcr.io/viridian-rollout/viridian:test',
       connectMember: (config) => ({
         client: this.#client(new URL(config.server).hostname, config),

@@ -104,13 +104,17 @@ describe('an AttachedCluster', () => {
     world.start();
     await world.settle();
 
+    const next = (name: string, key: string): string =>
+      '. What runs there goes on; changes wait until the cluster answers. ' +
+      `Next: kubectl -n default create secret generic ${name} --from-file=${key}=FILE --dry-run=client -o yaml | ` +
+      'kubectl apply -f -, with a kubeconfig that works';
     expect(await world.attached('kurator-member1')).toEqual([
       false,
       'KubeconfigMissing',
-      'secret default/kurator-member1 not found',
+      `secret default/kurator-member1 not found${next('kurator-member1', 'kurator-member1.config')}`,
     ]);
     expect((await world.attached('kurator-member2'))[2]).toBe(
-      'key "other" not found in secret default/kurator-member2',
+      `key "other" not found in secret default/kurator-member2${next('kurator-member2', 'other')}`,
     );
   });
 
@@ -346,7 +350,11 @@ describe('a Fleet', () => {
 
     const { status } = await world.fleet();
     expect(status?.phase).toBe('Terminating');
-    expect(getCondition(status?.conditions, 'Ready')?.message).toContain('kurator-member1: Removing');
+    const message = getCondition(status?.conditions, 'Ready')?.message;
+    expect(message).toContain('kurator-member1: Removing');
+    expect(message).toContain(
+      `kubectl -n default annotate fleet.fleet.kurator.dev quickstart ${abandonAnnotation}=true`,
+    );
     expect(await world.installed('kurator-member2')).toEqual([]);
 
     await giveUp();

@@ -32,17 +32,29 @@ export interface HostCaches {
   readonly secrets: Store<KubeObject>;
 }
 
+/** An object with all parts that its type promises: definitions of others let some pass that have no spec. */
+function whole<T extends { readonly spec: object }>(object: T, parts: Partial<T['spec']>): T {
+  const spec: object | undefined = object.spec;
+  return spec !== undefined && Object.keys(parts).every((key) => key in spec)
+    ? object
+    : { ...object, spec: { ...parts, ...spec } };
+}
+
 export function hostCaches({ client, ...options }: HostCachesOptions): HostCaches {
-  const cached = <T extends KubeObject>(kind: ResourceKind): CachedResource<T> => {
+  const cached = <T extends KubeObject & { readonly spec: object }>(
+    kind: ResourceKind,
+    parts: Partial<T['spec']>,
+  ): CachedResource<T> => {
     const requests = client.resource<T>(kind);
     const random = options.random.stream(kind.resource);
-    const store = new Store<T>({ ...options, client: requests, random, project: withoutManagedFields });
+    const project = (object: T): T => whole(withoutManagedFields(object), parts);
+    const store = new Store<T>({ ...options, client: requests, random, project });
     return new CachedResource({ store, client: requests, fieldManager: managerFieldManager });
   };
   return {
-    applications: cached<Application>(applicationKind),
-    attachedClusters: cached<AttachedCluster>(attachedClusterKind),
-    fleets: cached<Fleet>(fleetKind),
+    applications: cached<Application>(applicationKind, { source: {}, syncPolicies: [] }),
+    attachedClusters: cached<AttachedCluster>(attachedClusterKind, { kubeconfig: { name: '', key: '' } }),
+    fleets: cached<Fleet>(fleetKind, {}),
     secrets: new Store<KubeObject>({
       ...options,
       client: client.resource<KubeObject>(secretKind),

@@ -30,6 +30,9 @@ export interface MemberOptions {
   readonly lossDelayMs?: number | undefined;
 }
 
+/** What a connection that is lost, or was never there, means. */
+export const whileLost = 'What runs there goes on; changes wait until the cluster answers';
+
 /** How often a lost connection is looked at, in milliseconds. No request is made for it. */
 const lookMs = 1000;
 
@@ -131,6 +134,5 @@ export class Member {
 function statusOf(error: Error): MemberStatus {
   const code = error instanceof TypedError ? error.code : 'Unreachable';
   const reason = code === 'DeadlineExceeded' ? 'Unreachable' : code;
-  const message = `${errorMessage(error)}. What runs there goes on; changes wait until the cluster answers`;
-  return { ready: false, reason, message };
+  return { ready: false, reason, message: `${errorMessage(error)}. ${whileLost}` };
 }

@@ -4,7 +4,7 @@ import { connect } from '../kube/connect.ts';
 import { type ConnectionConfig, connectionOf } from '../kube/connection.ts';
 import { Handlers } from '../kube/handlers.ts';
 import { parseKubeconfig } from '../kube/kubeconfig.ts';
-import { Member, type MemberClient, type MemberOptions, type MemberStatus } from './member.ts';
+import { Member, type MemberClient, type MemberOptions, type MemberStatus, whileLost } from './member.ts';
 
 /** Makes a client for what a kubeconfig says. */
 export type ConnectMember = (config: ConnectionConfig) => MemberClient;
@@ -96,7 +96,7 @@ export class MemberConnections {
 
   /** Gives the connection to a cluster up. */
   fail(key: string, source: string, reason: string, message: string, kubeconfig = ''): void {
-    const failure: MemberStatus = { ready: false, reason, message };
+    const failure: MemberStatus = { ready: false, reason, message: `${message}. ${whileLost}` };
     this.#replace(key, { source, kubeconfig, failure });
   }
 

@@ -13,10 +13,12 @@ import {
   type Patch,
 } from './kustomization.ts';
 import { applyPatch } from './patches.ts';
+import type { Referral } from './reference-fields.ts';
 import { replace } from './replacements.ts';
 import { newResource, ResourceList, type Resource } from './resource.ts';
 import { addAnnotations, addLabels, affixNames, setNamespace, setReplicas } from './transformers.ts';
-import { parseYamlDocuments } from './yaml-documents.ts';
+import { readConfiguration } from './transformer-configuration.ts';
+import { parseYamlDocuments, type RepeatedKeys } from './yaml-documents.ts';
 
 /** Levels of bases below bases. */
 const maxLevels = 100;
@@ -41,6 +43,8 @@ export class Accumulator {
   readonly #budget: Budget;
   readonly #parsed = new Map<string, Parsed>();
   readonly #open: string[] = [];
+  /** Of all levels: names are final only at the end. */
+  readonly referrals: Referral[] = [];
 
   /** @param filesMayLie kustomize itself wants files below the folder that names them; folders may lie anywhere */
   constructor(files: FileTree, filesMayLie: 'anywhere' | 'below', budget: Budget) {
@@ -60,6 +64,10 @@ export class Accumulator {
     const { kustomization, folder, file } = level;
     for (const entry of [...(kustomization.resources ?? []), ...(kustomization.bases ?? [])]) {
       resources.add(this.#readEntry(entry, level));
+    }
+    for (const entry of kustomization.configurations ?? []) {
+      const documents = this.#parse(this.#readFile(entry, level), entry);
+      for (const value of documents) this.referrals.push(...readConfiguration(value, `${file}: ${entry}`));
     }
     const input = { files: this.#files, folder, where: file };
     const options = kustomization.generatorOptions ?? {};
@@ -105,6 +113,8 @@ export class Accumulator {
       const { path = '', patch: inline = '' } = patch;
       const where = `${level.file}: ${field}[${i}]${path === '' ? '' : `, ${path}`}`;
       if ((path === '') === (inline === '')) throw buildError(`${where}: one of patch and path must be set`);
+      if (field === 'patchesJson6902' && (patch.target?.name ?? '') === '')
+        throw buildError(`${where}: must specify the target name`);
       const text = path === '' ? inline : this.#readFile(path, level);
       applyPatch(resources, patch, this.#parse(text, where), where);
     }
@@ -168,7 +178,7 @@ export class Accumulator {
       throw buildError(`cycle detected: ${[...this.#open, folder].join(' -> ')}`);
     if (this.#open.length >= maxLevels) throw buildError(`${file}: more than ${maxLevels} levels of bases`);
     this.#open.push(folder);
-    const { documents, size } = this.#parseFile(file);
+    const { documents, size } = this.#parseFile(file, 'last');
     this.#budget.spendWalks(size, 10, file);
     const kustomization = readKustomization(kustomizationOf(documents, file), file, 'reject');
     return { kustomization, folder, file };
@@ -184,10 +194,11 @@ export class Accumulator {
   }
 
   /** Each file is parsed once, however often bases are used. */
-  #parseFile(path: string): Parsed {
+  #parseFile(path: string, repeatedKeys: RepeatedKeys = 'refuse'): Parsed {
     const known = this.#parsed.get(path);
     if (known !== undefined) return known;
-    const documents = this.#parse(readText(this.#files, path), path);
+    const text = readText(this.#files, path);
+    const documents = parseYamlDocuments(text, path, this.#budget, repeatedKeys);
     const parsed = { documents, size: documents.reduce((sum: number, value) => sum + sizeOf(value), 0) };
     this.#parsed.set(path, parsed);
     return parsed;

@@ -132,6 +132,18 @@ test('unknown fields are left out of the root file by Flux only', () => {
   expect(failure(() => kustomizeBuild(files, '')).message).toMatch(/^kustomization.yaml: .*foo/);
 });
 
+test('of a kustomization the last of repeated fields counts, in whatever case they are written', () => {
+  const files = tree({
+    'kustomization.yaml': 'resources: [b.yaml]\nresources: [base]\nNamePrefix: p-\nnameprefix: q-',
+    'base/kustomization.yaml': 'Resources: [a.yaml]\nnameSuffix: -x\nnameSuffix: -y',
+    'base/a.yaml': manifest('ConfigMap', 'a'),
+  });
+  for (const built of [build(files, ''), kustomizeBuild(files, '')])
+    expect(names(built)).toEqual(['ConfigMap/q-a-y']);
+  const helm = tree({ 'kustomization.yaml': 'HelmCharts: [{name: x}]' });
+  expect(failure(() => build(helm, '')).message).toMatch('helmCharts is not supported');
+});
+
 test('kustomize itself wants files below the folder; Flux takes them from the whole tree', () => {
   const files = tree({
     'app/kustomization.yaml': 'resources: [../a.yaml]',

@@ -16,6 +16,7 @@ import { nameHash } from './name-hash.ts';
 import { fixNameReferences } from './name-references.ts';
 import { sortLegacy } from './order.ts';
 import { keepRenamedNamespaces, withOverlay, type KustomizationOverlay } from './overlay.ts';
+import type { Referral } from './reference-fields.ts';
 import { metadataOf, nameOf, rememberId, stringsOf, type Resource } from './resource.ts';
 import { parseYamlDocuments } from './yaml-documents.ts';
 
@@ -44,13 +45,15 @@ export function build(
       ? { resources: listManifests(files, folder).slice() }
       : readRoot(files, file, 'drop', budget);
   const exists = (component: string): boolean => isFolder(files, resolvePath(folder, component));
-  const resources = new Accumulator(files, 'anywhere', budget).root(
+  const accumulator = new Accumulator(files, 'anywhere', budget);
+  const resources = accumulator.root(
     withOverlay(kustomization, overlay, exists),
     folder,
     file ?? resolvePath(folder, 'kustomization.yaml'),
   );
   if (overlay.targetNamespace !== undefined) keepRenamedNamespaces(resources);
-  return finish(resources, kustomization.sortOptions, 'fifo', budget).filter(isForClusters);
+  fixNames(resources, accumulator.referrals, budget);
+  return sorted(resources, kustomization.sortOptions, 'fifo').filter(isForClusters);
 }
 
 /** A kustomization that was read as a manifest is none. */
@@ -76,8 +79,10 @@ export function kustomizeBuild(files: FileTree, path: string): readonly Unstruct
   }
   const budget = new Budget();
   const kustomization = readRoot(files, file, 'reject', budget);
-  const resources = new Accumulator(files, 'below', budget).root(kustomization, folder, file);
-  return finish(resources, kustomization.sortOptions, 'legacy', budget);
+  const accumulator = new Accumulator(files, 'below', budget);
+  const resources = accumulator.root(kustomization, folder, file);
+  fixNames(resources, accumulator.referrals, budget);
+  return sorted(resources, kustomization.sortOptions, 'legacy');
 }
 
 function readRoot(
@@ -86,26 +91,28 @@ function readRoot(
   unknownFields: 'reject' | 'drop',
   budget: Budget,
 ): Kustomization {
-  const documents = parseYamlDocuments(readText(files, file), file, budget);
+  const documents = parseYamlDocuments(readText(files, file), file, budget, 'last');
   return readKustomization(kustomizationOf(documents, file), file, unknownFields);
 }
 
-function finish(
-  resources: readonly Resource[],
-  sortOptions: Kustomization['sortOptions'],
-  defaultOrder: 'fifo' | 'legacy',
-  budget: Budget,
-): readonly Unstructured[] {
+function fixNames(resources: readonly Resource[], referrals: readonly Referral[], budget: Budget): void {
   for (const resource of resources) {
     if (!resource.needsHash) continue;
     rememberId(resource);
     setOwn(metadataOf(resource.object), 'name', `${nameOf(resource)}-${nameHash(resource.object)}`);
   }
-  fixNameReferences(resources, budget);
+  fixNameReferences(resources, referrals, budget);
+}
+
+function sorted(
+  resources: readonly Resource[],
+  sortOptions: Kustomization['sortOptions'],
+  defaultOrder: 'fifo' | 'legacy',
+): readonly Unstructured[] {
   const kept = resources.filter((resource) => !isLocal(resource));
   const order = sortOptions?.order ?? (sortOptions == null ? defaultOrder : 'legacy');
-  const sorted = order === 'fifo' ? kept : sortLegacy(kept, sortOptions?.legacySortOptions);
-  return sorted.map(({ object }) => {
+  const inOrder = order === 'fifo' ? kept : sortLegacy(kept, sortOptions?.legacySortOptions);
+  return inOrder.map(({ object }) => {
     const metadata = metadataOf(object);
     if (isEmptyMap(metadata['annotations'])) delete metadata['annotations'];
     return object as unknown as Unstructured;

@@ -6,6 +6,7 @@ import { addAt, affixNames, setNamespace } from './transformers.ts';
 import type { ResourceList } from './resource.ts';
 
 const fieldSpecs = z.array(fieldSpec).default([]);
+const nameFields = z.array(fieldSpec, { error: 'fieldSpecs is not expected to be nil' });
 const head = {
   apiVersion: z.literal('builtin'),
   metadata: z.looseObject({ namespace: z.string().optional() }),
@@ -15,9 +16,25 @@ const strings = z.record(z.string(), z.string()).default({});
 const transformer = z.discriminatedUnion('kind', [
   z.strictObject({ ...head, kind: z.literal('LabelTransformer'), labels: strings, fieldSpecs }),
   z.strictObject({ ...head, kind: z.literal('AnnotationsTransformer'), annotations: strings, fieldSpecs }),
-  z.strictObject({ ...head, kind: z.literal('NamespaceTransformer') }),
-  z.strictObject({ ...head, kind: z.literal('PrefixTransformer'), prefix: z.string().default('') }),
-  z.strictObject({ ...head, kind: z.literal('SuffixTransformer'), suffix: z.string().default('') }),
+  z.strictObject({
+    ...head,
+    kind: z.literal('NamespaceTransformer'),
+    unsetOnly: z.boolean().optional(),
+    setRoleBindingSubjects: z.enum(['defaultOnly', 'allServiceAccounts', 'none']).optional(),
+    fieldSpecs,
+  }),
+  z.strictObject({
+    ...head,
+    kind: z.literal('PrefixTransformer'),
+    prefix: z.string().default(''),
+    fieldSpecs: nameFields,
+  }),
+  z.strictObject({
+    ...head,
+    kind: z.literal('SuffixTransformer'),
+    suffix: z.string().default(''),
+    fieldSpecs: nameFields,
+  }),
 ]);
 
 const known = new Set(transformer.options.map((option) => option.shape.kind.value as string));
@@ -45,10 +62,10 @@ export function runBuiltinTransformer(resources: ResourceList, value: Json, wher
     case 'AnnotationsTransformer':
       return addAt(resources, data.fieldSpecs, data.annotations);
     case 'NamespaceTransformer':
-      return setNamespace(resources, data.metadata.namespace ?? '');
+      return setNamespace(resources, data.metadata.namespace ?? '', data);
     case 'PrefixTransformer':
-      return affixNames(resources, data.prefix, '');
+      return affixNames(resources, data.prefix, '', data.fieldSpecs);
     case 'SuffixTransformer':
-      return affixNames(resources, '', data.suffix);
+      return affixNames(resources, '', data.suffix, data.fieldSpecs);
   }
 }

@@ -111,6 +111,7 @@ const kustomization = z.strictObject({
   resources: texts,
   bases: texts,
   components: texts,
+  configurations: texts,
   namespace: z.string().nullish(),
   namePrefix: z.string().nullish(),
   nameSuffix: z.string().nullish(),
@@ -147,7 +148,6 @@ export type ReplacementOptions = Readonly<z.output<typeof fieldOptions>>;
 /** Fields of kustomize that are refused when they hold something, and why. */
 const unsupportedFields: Readonly<Record<string, string>> = {
   buildMetadata: 'annotations about the origin are not written',
-  configurations: 'fields of transformers cannot be configured',
   crds: 'references of custom resources cannot be declared',
   generators: 'generator plugins are not run',
   helmChartInflationGenerator: 'Helm charts are not rendered',
@@ -158,6 +158,14 @@ const unsupportedFields: Readonly<Record<string, string>> = {
   validators: 'validator plugins are not run',
   vars: 'use replacements instead',
 };
+
+/** Kustomize reads a field in any case. By its name in small letters. */
+const fieldNames = new Map(
+  [...Object.keys(kustomization.shape), ...Object.keys(unsupportedFields)].map((name) => [
+    name.toLowerCase(),
+    name,
+  ]),
+);
 
 /** The only document of a file, before its fields are understood. */
 export function kustomizationOf([value, second]: readonly Json[], where: string): JsonObject {
@@ -179,7 +187,8 @@ export function readKustomization(
   unknownFields: 'reject' | 'drop',
 ): Kustomization {
   const known: JsonObject = {};
-  for (const [name, content] of Object.entries(value)) {
+  for (const [written, content] of Object.entries(value)) {
+    const name = fieldNames.get(written.toLowerCase()) ?? written;
     const reason = own(unsupportedFields, name);
     if (reason === undefined) {
       if (unknownFields === 'reject' || Object.hasOwn(kustomization.shape, name))

@@ -2,7 +2,7 @@ import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/
 import { sizeOf, type Budget } from './budget.ts';
 import { buildError } from './build-error.ts';
 import { changeField, gvkMatches, type FieldSpec, type PartialGvk } from './field-spec.ts';
-import { referrals } from './reference-fields.ts';
+import { type Referral, referrals } from './reference-fields.ts';
 import {
   effectiveNamespace,
   formatId,
@@ -31,15 +31,20 @@ interface Search extends Index {
 
 /**
  * Lets every known reference follow its object: once, after all names are final.
+ * @param more references than those of built-in kinds
  * @throws where a name could mean several objects
  */
-export function fixNameReferences(resources: readonly Resource[], budget: Budget): void {
+export function fixNameReferences(
+  resources: readonly Resource[],
+  more: readonly Referral[],
+  budget: Budget,
+): void {
   const index = indexOf(resources, budget);
-  const byKind = fieldsByKind();
+  const byKind = fieldsByKind([...referrals, ...more]);
   for (const referrer of resources) {
     budget.spendWalks(sizeOf(referrer.object), 2, 'name references');
-    const fields = byKind.get(gvkOfResource(referrer).kind);
-    if (fields === undefined) continue;
+    const fields = [gvkOfResource(referrer).kind, ''].flatMap((kind) => byKind.get(kind) ?? []);
+    if (fields.length === 0) continue;
     const search = { ...index, referrer, isReachable: reachableFrom(referrer) };
     for (const { target, field } of fields) fixField(target, field, search);
   }
@@ -69,9 +74,10 @@ interface ReferenceField {
   readonly field: FieldSpec;
 }
 
-function fieldsByKind(): ReadonlyMap<string, readonly ReferenceField[]> {
+/** Under '' those that any kind may have. */
+function fieldsByKind(all: readonly Referral[]): ReadonlyMap<string, readonly ReferenceField[]> {
   const byKind = new Map<string, ReferenceField[]>();
-  for (const { target, fields } of referrals) {
+  for (const { target, fields } of all) {
     for (const field of fields) {
       const kind = field.kind ?? '';
       byKind.set(kind, [...(byKind.get(kind) ?? []), { target, field }]);

@@ -35,8 +35,10 @@ export function sortLegacy(
 ): Resource[] {
   const [first, last] = [options?.orderFirst ?? defaultFirst, options?.orderLast ?? defaultLast];
   const rank = (kind: string): number => {
-    const at = first.indexOf(kind);
-    return at >= 0 ? at - first.length : last.indexOf(kind) + 1;
+    const atLast = last.lastIndexOf(kind);
+    if (atLast >= 0) return atLast + 1;
+    const atFirst = first.lastIndexOf(kind);
+    return atFirst < 0 ? 0 : atFirst - first.length;
   };
   return resources
     .map((resource) => {

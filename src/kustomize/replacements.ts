@@ -3,12 +3,15 @@ import { sizeOf, type Budget } from './budget.ts';
 import { buildError, unsupported } from './build-error.ts';
 import { gvkMatches } from './field-spec.ts';
 import type { Replacement, ReplacementOptions, Selector } from './kustomization.ts';
+import { plainScalar } from './plain-scalar.ts';
 import { findPlaces, type Place } from './replacement-path.ts';
 import {
-  allIdsOf,
+  effectiveNamespace,
   formatId,
   gvkOfResource,
   idOf,
+  nameOf,
+  namespaceOf,
   rememberId,
   type Resource,
   type ResourceList,
@@ -48,11 +51,11 @@ function readSource({ all, budget }: ResourceList, { source }: Replacement, wher
   const matches = all.filter(
     (resource) =>
       gvkMatches(source, gvkOfResource(resource)) &&
-      allIdsOf(resource).some(
-        (id) =>
-          fits(source.name, id.name) &&
-          fits(source.namespace, id.namespace === '' ? 'default' : id.namespace),
-      ),
+      [
+        // What kustomize remembers of a cluster-scoped object is without the namespace that may be written in it.
+        ...resource.previousIds.map((id) => ({ name: id.name, namespace: effectiveNamespace(id) })),
+        { name: nameOf(resource), namespace: namespaceOf(resource) || 'default' },
+      ].some((id) => fits(source.name, id.name) && fits(source.namespace, id.namespace)),
   );
   const [resource] = matches;
   if (resource === undefined || matches.length > 1) {
@@ -99,7 +102,9 @@ function replaceAt(
     );
   for (const place of found) {
     budget.spendCopies(sizeOf(value) + sizeOf(place.value), 1, where);
-    place.set(replaced(place, value, options, where));
+    const made = replaced(place, value, options, where);
+    // Annotations are texts, whatever is copied there.
+    place.set(path.startsWith('metadata.annotations.') && typeof made !== 'object' ? String(made) : made);
   }
 }
 
@@ -110,7 +115,11 @@ function replaced(
   where: string,
 ): Json {
   if (delimiter === undefined || delimiter === '') {
-    return typeof place.value === 'string' && typeof value !== 'object' ? String(value) : jsonClone(value);
+    if (typeof value !== 'object' || value === null) return scalar(place.value, String(value), where);
+    // Kustomize leaves an empty text, or fails.
+    if (place.value != null && typeof place.value !== 'object')
+      throw buildError(`${where}: a map or a list cannot take the place of a ${typeof place.value}`);
+    return jsonClone(value);
   }
   if (typeof value === 'object')
     throw buildError(`${where}: delimiter option can only be used with scalar values`);
@@ -121,5 +130,18 @@ function replaced(
   if (index < 0) pieces.unshift(String(value));
   else if (index >= pieces.length) pieces.push(String(value));
   else pieces[index] = String(value);
-  return pieces.join(delimiter);
+  return scalar(place.value, pieces.join(delimiter), where);
+}
+
+/** A text as the type of what was there: the "3" of a ConfigMap is a number in `spec.replicas`. */
+function scalar(before: Json | undefined, text: string, where: string): Json {
+  if (typeof before === 'string') return text;
+  const value = plainScalar(text);
+  if (before === undefined || (typeof before === 'object' && before !== null)) return value;
+  const fits = typeof value === typeof before && (!Number.isInteger(before) || Number.isInteger(value));
+  if (!fits) {
+    const was = before === null ? 'null' : `a ${typeof before}`;
+    throw buildError(`${where}: ${JSON.stringify(text)} cannot take the place of ${was}`);
+  }
+  return value;
 }

@@ -1,7 +1,7 @@
-import { isObject, own, setOwn } from '../machinery/json.ts';
+import { isObject, own, setOwn, type Json } from '../machinery/json.ts';
 import { sizeOf } from './budget.ts';
 import { buildError } from './build-error.ts';
-import { addToMap, changeField, type FieldSpec } from './field-spec.ts';
+import { addToMap, changeField, gvkMatches, type FieldSpec } from './field-spec.ts';
 import type { Label, Replicas } from './kustomization.ts';
 import { ownField, selectorFields, templateFields, templateLabels } from './label-fields.ts';
 import {
@@ -10,28 +10,50 @@ import {
   isClusterScoped,
   metadataOf,
   nameOf,
+  namespaceOf,
   rememberId,
   type Resource,
   type ResourceList,
 } from './resource.ts';
 
 const keepsItsName = new Set(['CustomResourceDefinition', 'APIService', 'Namespace']);
+const nameField: FieldSpec = { path: 'metadata/name' };
 
-/** Puts a text before or behind every name, except of kinds whose name means something else. */
-export function affixNames(resources: ResourceList, prefix: string, suffix: string): void {
+/**
+ * Puts a text before or behind every name, except of kinds whose name means something else.
+ * @param specs other fields, or only some kinds
+ */
+export function affixNames(
+  resources: ResourceList,
+  prefix: string,
+  suffix: string,
+  specs: readonly FieldSpec[] = [nameField],
+): void {
   if (prefix === '' && suffix === '') return;
   for (const resource of resources.all) {
     if (keepsItsName.has(gvkOfResource(resource).kind)) continue;
-    if (prefix !== '') {
-      resource.prefixes.push(prefix);
-      rename(resource, `${prefix}${nameOf(resource)}`);
-    }
-    if (suffix !== '') {
-      resource.suffixes.push(suffix);
-      rename(resource, `${nameOf(resource)}${suffix}`);
+    for (const spec of specs) {
+      if (spec.path !== nameField.path) {
+        const affix = (value: Json): Json =>
+          typeof value === 'string' ? `${prefix}${value}${suffix}` : value;
+        changeField(resource, spec, () => '', affix);
+      } else if (gvkMatches(spec, gvkOfResource(resource))) {
+        affixName(resource, prefix, suffix);
+      }
     }
   }
   resources.refresh('namePrefix or nameSuffix');
+}
+
+function affixName(resource: Resource, prefix: string, suffix: string): void {
+  if (prefix !== '') {
+    resource.prefixes.push(prefix);
+    rename(resource, `${prefix}${nameOf(resource)}`);
+  }
+  if (suffix !== '') {
+    resource.suffixes.push(suffix);
+    rename(resource, `${nameOf(resource)}${suffix}`);
+  }
 }
 
 function rename(resource: Resource, name: string): void {
@@ -49,33 +71,45 @@ const namespaceFields: readonly FieldSpec[] = [
   },
 ];
 
+export interface NamespaceOptions {
+  /** Instead of those where a namespace is known to stand. */
+  readonly fieldSpecs?: readonly FieldSpec[] | undefined;
+  /** What has a namespace keeps it. */
+  readonly unsetOnly?: boolean | undefined;
+  /** Which subjects of role bindings move; others are found by name, once all names are known. */
+  readonly setRoleBindingSubjects?: 'defaultOnly' | 'allServiceAccounts' | 'none' | undefined;
+}
+
 /** Moves every object that can live in a namespace; a Namespace itself is renamed. */
-export function setNamespace(resources: ResourceList, namespace: string): void {
+export function setNamespace(
+  resources: ResourceList,
+  namespace: string,
+  { fieldSpecs = namespaceFields, unsetOnly, setRoleBindingSubjects }: NamespaceOptions = {},
+): void {
+  const change = (value: Json): Json => (unsetOnly === true && value !== '' ? value : namespace);
   for (const resource of resources.all) {
     rememberId(resource);
     const gvk = gvkOfResource(resource);
-    if (!isClusterScoped(gvk)) setOwn(metadataOf(resource.object), 'namespace', namespace);
-    for (const spec of namespaceFields)
-      changeField(
-        resource,
-        spec,
-        () => namespace,
-        () => namespace,
-      );
-    if (gvk.kind === 'RoleBinding' || gvk.kind === 'ClusterRoleBinding')
-      moveDefaultSubjects(resource, namespace);
+    if (!isClusterScoped(gvk))
+      setOwn(metadataOf(resource.object), 'namespace', change(namespaceOf(resource)));
+    for (const spec of fieldSpecs) {
+      if (spec.path !== 'metadata/namespace') changeField(resource, spec, () => namespace, change);
+    }
+    if (
+      setRoleBindingSubjects !== 'none' &&
+      (gvk.kind === 'RoleBinding' || gvk.kind === 'ClusterRoleBinding')
+    )
+      moveSubjects(resource, change, setRoleBindingSubjects === 'allServiceAccounts');
   }
   resources.refresh(`namespace ${namespace}`);
 }
 
-/** Other service accounts are found by name, once all names are known. */
-function moveDefaultSubjects({ object }: Resource, namespace: string): void {
+function moveSubjects({ object }: Resource, change: (value: Json) => Json, all: boolean): void {
   const subjects = own(object, 'subjects');
   for (const subject of Array.isArray(subjects) ? subjects : []) {
-    if (!isObject(subject)) continue;
-    if (own(subject, 'kind') === 'ServiceAccount' && own(subject, 'name') === 'default') {
-      setOwn(subject, 'namespace', namespace);
-    }
+    if (!isObject(subject) || own(subject, 'kind') !== 'ServiceAccount') continue;
+    if (all || own(subject, 'name') === 'default')
+      setOwn(subject, 'namespace', change(own(subject, 'namespace') ?? ''));
   }
 }
 
@@ -84,10 +118,29 @@ export function addLabels(
   resources: ResourceList,
   { pairs, includeSelectors, includeTemplates, fields }: Label,
 ): void {
-  const specs = [ownField('labels'), ...(fields ?? [])];
-  if (includeSelectors === true) specs.push(...selectorFields, ...templateLabels());
-  else if (includeTemplates === true) specs.push(...templateLabels());
+  const specs: FieldSpec[] = [...(fields ?? [])];
+  if (includeSelectors === true) mergeSpecs(specs, [...selectorFields, ...templateLabels()]);
+  else if (includeTemplates === true) mergeSpecs(specs, templateLabels());
+  mergeSpecs(specs, [ownField('labels')]);
   addAt(resources, specs, pairs ?? {});
+}
+
+/**
+ * Adds what is not there yet. A spec that is there for one kind keeps out the same path for all kinds, as in kustomize.
+ * @throws where both are the same, but only one of them creates
+ */
+function mergeSpecs(specs: FieldSpec[], more: readonly FieldSpec[]): void {
+  for (const spec of more) {
+    const { group = '', version = '', kind = '' } = spec;
+    const same = specs.find((one) => {
+      const gvk = { group: one.group ?? '', version: one.version ?? '', kind: one.kind ?? '' };
+      return one.path === spec.path && gvkMatches({ group, version, kind }, gvk);
+    });
+    if (same === undefined) specs.push(spec);
+    else if ((same.create === true) !== (spec.create === true)) {
+      throw buildError(`labels: fields: ${spec.path}: conflicting fieldspecs; set create as kustomize does`);
+    }
+  }
 }
 
 export function addAnnotations(resources: ResourceList, annotations: Readonly<Record<string, string>>): void {

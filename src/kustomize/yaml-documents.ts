@@ -21,18 +21,26 @@ import { plainScalar } from './plain-scalar.ts';
 const maxTokens = 500_000;
 const maxDepth = 500;
 
+export type RepeatedKeys = 'refuse' | 'last';
+
 /**
  * All documents of a text, empty ones left out.
  * @param where the file, for messages
  * @param budget of the build that it is part of: pays for what aliases expand to, too
+ * @param repeatedKeys a manifest may not have them; of a kustomization, kustomize takes the last
  * @throws for what is no YAML, for keys that stand twice, for what is too much
  */
-export function parseYamlDocuments(text: string, where: string, budget = new Budget()): Json[] {
+export function parseYamlDocuments(
+  text: string,
+  where: string,
+  budget = new Budget(),
+  repeatedKeys: RepeatedKeys = 'refuse',
+): Json[] {
   try {
     const values: Json[] = [];
     let index = 0;
     for (const document of compose(text, where, budget)) {
-      const value = new Reader(documentOf(where, index), budget).read(document.contents, 0);
+      const value = new Reader(documentOf(where, index), budget, repeatedKeys).read(document.contents, 0);
       if (value !== null) values.push(value);
       index += 1;
     }
@@ -92,11 +100,13 @@ function* tokensOf(text: string, where: string, lines: LineCounter, budget: Budg
 class Reader {
   readonly #where: string;
   readonly #budget: Budget;
+  readonly #repeatedKeys: RepeatedKeys;
   readonly #anchors = new Map<string, Json>();
 
-  constructor(where: string, budget: Budget) {
+  constructor(where: string, budget: Budget, repeatedKeys: RepeatedKeys) {
     this.#where = where;
     this.#budget = budget;
+    this.#repeatedKeys = repeatedKeys;
   }
 
   read(node: Node | null | undefined, depth: number): Json {
@@ -125,7 +135,7 @@ class Reader {
       const key = this.#key(pair.key as Node | null, depth);
       const value = this.read(pair.value as Node | null, depth + 1);
       if (key === '<<' && isScalar(pair.key) && pair.key.type === 'PLAIN') merged.push(value);
-      else if (Object.hasOwn(object, key))
+      else if (this.#repeatedKeys === 'refuse' && Object.hasOwn(object, key))
         throw buildError(`${this.#where}: key ${JSON.stringify(key)} stands twice`);
       else setOwn(object, key, value);
     }

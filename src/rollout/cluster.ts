@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { AlertProvider } from '../api/alert-provider.ts';
-import type { Canary } from '../api/canary.ts';
+import type { Canary, CanarySpec } from '../api/canary.ts';
 import type { MetricTemplate } from '../api/metric-template.ts';
 import { CachedResource } from '../kube/cached-resource.ts';
 import { withoutManagedFields } from '../kube/projections.ts';
@@ -54,6 +54,19 @@ function kind(group: string, version: string, resource: string, name: string): R
   return { group, version, resource, kind: name, namespaced: true };
 }
 
+const noTarget = { apiVersion: '', kind: '', name: '' } as unknown as CanarySpec['targetRef'];
+
+/**
+ * A Canary with all parts that its type promises. Flagger's definition lets one pass that has no spec; with a target
+ * that does not exist, it is told so as others are whose spec is invalid.
+ */
+function wholeCanary(object: Canary): Canary {
+  const canary = withoutManagedFields(object);
+  const spec: Partial<CanarySpec> | undefined = canary.spec;
+  if (spec?.targetRef !== undefined && spec.analysis !== undefined) return canary;
+  return { ...canary, spec: { targetRef: noTarget, analysis: {}, ...spec } };
+}
+
 /** Prepares the caches of a cluster; each runs as long as somebody runs its store. */
 export function rolloutCluster(options: RolloutClusterOptions): RolloutCluster {
   const { client, clock, random, log, namespace, hasIstio } = options;
@@ -77,7 +90,7 @@ export function rolloutCluster(options: RolloutClusterOptions): RolloutCluster {
   const istio = (resource: string, name: string): CachedResource | undefined =>
     hasIstio ? cached(kind('networking.istio.io', 'v1beta1', resource, name)) : undefined;
   return {
-    canaries: cached(kind('flagger.app', 'v1beta1', 'canaries', 'Canary'), { project: withoutManagedFields }),
+    canaries: cached(kind('flagger.app', 'v1beta1', 'canaries', 'Canary'), { project: wholeCanary }),
     deployments: cached(kind('apps', 'v1', 'deployments', 'Deployment')),
     daemonSets: cached(kind('apps', 'v1', 'daemonsets', 'DaemonSet')),
     services: cached(kind('', 'v1', 'services', 'Service')),

@@ -47,7 +47,7 @@ export function contextOf(spec: CanarySpec, status: CanaryStatus, seen: Observat
     phase: status.phase ?? '',
     seen: { ...seen, memory: awake(spec, seen.memory) },
     now,
-    intervalMs: Math.max(seen.minIntervalMs ?? 0, intervalOf(analysis.interval)),
+    intervalMs: intervalOf(analysis.interval, seen.minIntervalMs),
     threshold: Math.max(1, analysis.threshold ?? 1),
     live,
     isRouted,
@@ -71,13 +71,15 @@ function bounded(value: number | undefined, max = Number.MAX_SAFE_INTEGER): numb
   return Number.isFinite(value) ? Math.min(max, Math.max(0, Math.trunc(value ?? 0))) : 0;
 }
 
-function intervalOf(text: string | undefined): number {
+/** Milliseconds. What is not there or cannot be read is a minute, as in Flagger; 0 is the shortest there is. */
+function intervalOf(text: string | undefined, shortest = 10_000): number {
+  let interval = 60_000;
   try {
-    const parsed = parseDuration(text ?? '');
-    return parsed > 0 ? parsed : 60_000;
+    interval = parseDuration(text ?? '');
   } catch {
-    return 60_000;
+    // As if it were not there.
   }
+  return Math.max(shortest, interval) || 60_000;
 }
 
 /** The parts of a decision that are not the same each time. */

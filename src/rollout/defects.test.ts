@@ -278,6 +278,18 @@ describe('11.2 readiness, deadline, promotion', () => {
     expect(world.routes).toBeUndefined();
   });
 
+  test('a Canary without a Service is told so, and its target goes on serving', () => {
+    const world = new ModelWorld(specOf({ stepWeight: 20 }, { service: undefined }));
+    world.settle();
+    world.tick(3);
+
+    expect(world.isScaledToZero).toBe(false);
+    expect(world.hasPrimary).toBe(false);
+    expect(world.events).toEqual([
+      expect.stringContaining('W invalid canary spec: spec.service: must be given'),
+    ]);
+  });
+
   test('5: a first version that does not start gives way to the one that mends it', () => {
     const world = new ModelWorld(specOf({ stepWeight: 20 }));
     world.environment.primary = stuck;
@@ -459,7 +471,10 @@ describe('11.4 hooks, metrics, alerts', () => {
 
   test('a provider that is down pauses the analysis, for as long as the progress deadline', () => {
     const world = new ModelWorld(
-      specOf({ stepWeight: 20, metrics: [{ name: 'latency' }] }, { progressDeadlineSeconds: 30 }),
+      specOf(
+        { stepWeight: 20, metrics: [{ name: 'latency', templateRef: { name: 'latency' } }] },
+        { progressDeadlineSeconds: 30 },
+      ),
     );
     world.initialize().change(b);
     world.clear();
@@ -480,12 +495,13 @@ describe('11.4 hooks, metrics, alerts', () => {
 describe('11.5 objects', () => {
   test('7: two Canaries on one target are told so, and neither moves', () => {
     const world = new ModelWorld(specOf({ stepWeight: 20 })).initialize();
-    const conflict =
+    const message =
       'Deployment podinfo.test is the target of podinfo.test and other.test: delete one of them';
+    const conflict = { reason: 'TargetConflict', message } as const;
     const seen = { ...world.observe(), conflict, answers: { hooks: {} } };
     const decided = decide(world.spec, world.status, seen, world.now);
 
-    expect(decided.events.map(({ message }) => message)).toEqual([conflict]);
+    expect(decided.events.map(({ message }) => message)).toEqual([message]);
     expect(decided.status?.conditions?.at(-1)).toMatchObject({ type: 'Stalled', reason: 'TargetConflict' });
   });
 });

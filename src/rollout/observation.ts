@@ -73,6 +73,12 @@ export interface Memory {
   readonly announced?: string;
 }
 
+/** Something outside the spec that makes a rollout impossible. */
+export interface Conflict {
+  readonly reason: 'TargetConflict' | 'Unsupported';
+  readonly message: string;
+}
+
 /** Everything that a decision depends on beside the Canary itself and the time. */
 export interface Observation {
   readonly name: string;
@@ -80,12 +86,12 @@ export interface Observation {
   /** `spec.provider`, or what the engine was started with. */
   readonly provider: string;
   readonly noCrossNamespaceRefs?: boolean | undefined;
-  /** The shortest interval of an analysis, in milliseconds, whatever the spec asks for; default: none. */
+  /** The shortest interval of an analysis, in milliseconds, whatever the spec asks for; default: 10 s. */
   readonly minIntervalMs?: number | undefined;
   readonly isDeleting: boolean;
   readonly hasFinalizer: boolean;
   /** Something outside the spec that makes the rollout impossible: another Canary has the same target. */
-  readonly conflict?: string | undefined;
+  readonly conflict?: Conflict | undefined;
   readonly target: TargetObservation | undefined;
   /** Why there is no target, or why it cannot be read: the text of the event. */
   readonly targetError?: string | undefined;

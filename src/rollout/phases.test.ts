@@ -4,6 +4,8 @@ import type { CanaryStatus } from '../api/canary-status.ts';
 import { phases } from '../api/canary-status.ts';
 import { webhookTypes } from '../api/canary-analysis.ts';
 import type { CanarySpec } from '../api/canary.ts';
+import { validateCanary } from '../api/canary-validation.ts';
+import { contextOf } from './context.ts';
 import { hasEffects } from './decision.ts';
 import { ModelWorld, ready, revisions, specOf, stuck, waiting } from './model-world.test-double.ts';
 import type { Observation } from './observation.ts';
@@ -17,36 +19,65 @@ const count = fc.oneof(
   fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, 0.5),
 );
 
+/** What is malformed never gets far: most values are good. */
+const setting = fc.oneof(
+  { weight: 19, arbitrary: fc.integer({ min: 1, max: 100 }) },
+  { weight: 1, arbitrary: count },
+);
+
+const steps = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ iterations: setting, match: option(fc.constant([{}])) }),
+  },
+  { weight: 4, arbitrary: fc.record({ stepWeight: setting, maxWeight: option(setting) }) },
+  { weight: 4, arbitrary: fc.record({ stepWeights: fc.constantFrom([10, 50], [1, 2, 80], [100]) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      iterations: option(count),
+      stepWeight: option(count),
+      stepWeights: option(fc.array(count, { maxLength: 4 })),
+    }),
+  },
+);
+
+const checks = fc.record({
+  interval: option(fc.constantFrom('10s', '1m', '1m30s', '0s', 'x')),
+  threshold: option(setting),
+  stepWeightPromotion: option(setting),
+  mirror: option(fc.boolean()),
+  metrics: option(fc.constant([{ name: 'request-duration' }])),
+  webhooks: option(
+    fc.array(
+      fc.record({
+        name: fc.constantFrom('a', 'b'),
+        url: fc.constant('http://u'),
+        type: option(fc.constantFrom(...webhookTypes)),
+      }),
+    ),
+  ),
+});
+
 const anySpec: fc.Arbitrary<CanarySpec> = fc.record({
   provider: option(fc.constantFrom('istio', 'kubernetes')),
   targetRef: fc.constantFrom(
     ...['Deployment', 'DaemonSet', 'Service'].map((kind) => ({ apiVersion: 'v1', kind, name: 'podinfo' })),
   ),
+  service: fc.constantFrom({ port: 9898 }, { port: 9898 }, { port: 9898, appProtocol: 'tcp' }, undefined),
   skipAnalysis: option(fc.boolean()),
   suspend: option(fc.constantFrom(true, false, false, false)),
-  progressDeadlineSeconds: option(count),
-  analysis: fc.record({
-    interval: option(fc.constantFrom('10s', '1m', '', 'x', '1m30s', '0s')),
-    threshold: option(count),
-    iterations: option(count),
-    stepWeight: option(count),
-    stepWeights: option(fc.array(count, { maxLength: 4 })),
-    maxWeight: option(count),
-    stepWeightPromotion: option(count),
-    mirror: option(fc.boolean()),
-    match: option(fc.constant([{}])),
-    metrics: option(fc.constant([{ name: 'latency' }])),
-    webhooks: option(
-      fc.array(
-        fc.record({
-          name: fc.constantFrom('a', 'b'),
-          url: fc.constant('u'),
-          type: option(fc.constantFrom(...webhookTypes)),
-        }),
-      ),
-    ),
-  }),
+  progressDeadlineSeconds: option(setting),
+  analysis: fc.tuple(steps, checks).map((parts) => Object.assign({}, ...parts) as CanarySpec['analysis']),
 }) as fc.Arbitrary<CanarySpec>;
+
+test('most specs of these properties are good', () => {
+  const specs = fc.sample(anySpec, { numRuns: 500, seed: 1 });
+  const good = specs.filter((spec) => validateCanary(spec, { namespace: 'test' }).length === 0);
+
+  expect(good.length).toBeGreaterThan(150);
+  expect(good.length).toBeLessThan(450);
+});
 
 const anyStatus: fc.Arbitrary<CanaryStatus> = fc.record({
   phase: option(fc.constantFrom(...phases)),
@@ -74,7 +105,9 @@ const anyObservation: fc.Arbitrary<Observation> = fc.record({
   provider: fc.constantFrom('istio', 'kubernetes'),
   isDeleting: fc.constantFrom(false, false, false, true),
   hasFinalizer: fc.boolean(),
-  conflict: option(fc.constant('another Canary has this target')),
+  conflict: option(
+    fc.constant({ reason: 'TargetConflict' as const, message: 'another Canary has this target' }),
+  ),
   target: option(
     fc.record({ revision, configs: option(fc.constant({})), isScaledToZero: fc.boolean(), readiness }),
   ),
@@ -199,4 +232,16 @@ describe('a rollout that is carried out', () => {
       { numRuns: 200 },
     );
   });
+});
+
+test.each([
+  ['0s', 10_000],
+  ['5s', 10_000],
+  ['90s', 90_000],
+  ['', 60_000],
+])('an analysis with the interval %j looks every %d ms', (interval, expected) => {
+  const world = new ModelWorld(specOf({ interval, stepWeight: 20 })).initialize();
+  const seen = { ...world.observe(), minIntervalMs: 10_000, answers: { hooks: {} } };
+
+  expect(contextOf(world.spec, world.status, seen, world.now).intervalMs).toBe(expected);
 });

@@ -53,15 +53,13 @@ const contradiction: Step = (context) => {
 };
 
 function hindranceOf({ spec, seen }: Context): Hindrance | undefined {
-  const { namespace, noCrossNamespaceRefs, conflict } = seen;
-  const problems = validateCanary(spec, { namespace, noCrossNamespaceRefs });
+  const { namespace, provider, noCrossNamespaceRefs, conflict } = seen;
+  const problems = validateCanary(spec, { namespace, provider, noCrossNamespaceRefs });
   if (problems.length > 0) {
     const message = problems.map(({ field, message: why }) => `${field}: ${why}`).join('; ');
     return { type: 'Stalled', reason: 'InvalidSpec', message: `invalid canary spec: ${message}` };
   }
-  return conflict === undefined
-    ? undefined
-    : { type: 'Stalled', reason: 'TargetConflict', message: conflict };
+  return conflict === undefined ? undefined : { type: 'Stalled', ...conflict };
 }
 
 const recovered: Step = (context) => {

@@ -18,7 +18,11 @@ export const zeros = { canaryWeight: 0, failedChecks: 0, iterations: 0 } as cons
 
 /** Reasons why a rollout does not move, as conditions beside `Promoted`. */
 export type Hindrance =
-  | { readonly type: 'Stalled'; readonly reason: 'InvalidSpec' | 'TargetConflict'; readonly message: string }
+  | {
+      readonly type: 'Stalled';
+      readonly reason: 'InvalidSpec' | 'TargetConflict' | 'Unsupported';
+      readonly message: string;
+    }
   | { readonly type: 'Paused'; readonly reason: 'ProviderUnavailable'; readonly message: string };
 
 const promotedText: Readonly<Record<Phase, readonly [status: string, message: string]>> = {

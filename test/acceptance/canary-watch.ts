@@ -106,7 +106,7 @@ const podColumns =
   'NAME:.metadata.name,IMAGES:.spec.containers[*].image,READY:.status.containerStatuses[*].ready';
 
 /** Reads hosts and weights that kubectl prints as `a,b 100,0`. */
-function weightsOf([hosts = '', weights = '']: readonly string[], name: string): Weights {
+export function weightsOf([hosts = '', weights = '']: readonly string[], name: string): Weights {
   const names = hosts.split(',');
   // A route without weight gets everything.
   const numbers = weights === '<none>' ? names.map(() => 100) : weights.split(',').map(Number);

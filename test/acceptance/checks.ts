@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isObject, type JsonObject, own } from '../../src/machinery/json.ts';
 import { Skip } from './row.ts';
 
 /** Fails the row unless `holds`. */
@@ -7,8 +8,20 @@ export function check(holds: boolean, otherwise: string): asserts holds {
   if (!holds) throw new Error(otherwise);
 }
 
+/** Fails the row with the first place where they differ. */
 export function checkSame(what: string, actual: unknown, expected: unknown): void {
-  check(isDeepStrictEqual(actual, expected), `${what} is ${show(actual)}, not ${show(expected)}`);
+  if (isDeepStrictEqual(actual, expected)) return;
+  if (isObject(actual) && isObject(expected)) {
+    for (const key of Object.keys({ ...expected, ...actual }))
+      checkSame(`${what}.${key}`, own(actual, key), own(expected, key));
+  } else if (areObjects(actual) && areObjects(expected) && actual.length === expected.length) {
+    for (const [i, item] of actual.entries()) checkSame(`${what}[${i}]`, item, expected[i]);
+  }
+  throw new Error(`${what} is ${show(actual)}, not ${show(expected)}`);
+}
+
+function areObjects(value: unknown): value is readonly JsonObject[] {
+  return Array.isArray(value) && value.every(isObject);
 }
 
 export function checkMatch(what: string, actual: unknown, pattern: RegExp): void {

@@ -4,7 +4,8 @@ import { kubectlPath } from '../../scripts/kubectl.mjs';
 import { Kubectl } from './kubectl.ts';
 import type { AcceptanceOptions, GivenClusters } from './options.ts';
 import { ViridianProcess } from './process.ts';
-import { at, textAt } from './values.ts';
+import { refuseTaken, removeApplications } from './removal.ts';
+import { at, listAt, numberAt, textAt } from './values.ts';
 
 export interface Member {
   /** Of its AttachedCluster. */
@@ -17,7 +18,6 @@ export interface Member {
 export interface Clusters {
   readonly host: Kubectl;
   readonly members: readonly Member[];
-  readonly isSandbox: boolean;
   /** The end of what the manager has said, where it runs here. */
   managerLog(): string;
   close(): Promise<void>;
@@ -26,31 +26,49 @@ export interface Clusters {
 const startMs = 120_000;
 
 /**
- * Starts a sandbox and a manager, or takes what is given.
+ * Starts a sandbox and a manager, or takes what is given. Given clusters get a manager where none leads there, and are
+ * left without the Applications of rows.
  *
  * @param folder for kubeconfigs
+ * @param say tells what is started
+ * @param signal ends the wait for it
  * @throws Error when there is no kubectl, or something does not start
  */
-export async function openClusters(options: AcceptanceOptions, folder: string): Promise<Clusters> {
+export async function openClusters(
+  { given, members, interval }: Pick<AcceptanceOptions, 'given' | 'members' | 'interval'>,
+  folder: string,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Clusters> {
   const program = kubectlPath();
   if (program === undefined)
     throw new Error('there is no kubectl on PATH, and none for this machine in node_modules');
   const processes: ViridianProcess[] = [];
+  let borrowed: Kubectl | undefined;
   const close = async (): Promise<void> => {
+    if (borrowed !== undefined) await removeApplications(borrowed);
     for (const process of processes.toReversed()) await process.stop();
   };
   try {
-    const { given } = options;
     const found =
       given === undefined
-        ? await startSandbox(program, options.members, join(folder, 'clusters'), processes)
+        ? await startSandbox(program, members, join(folder, 'clusters'), processes, say, signal)
         : await givenClusters(program, given);
-    let manager: ViridianProcess | undefined;
-    if (given === undefined || options.startManager) {
-      manager = startManager(found.host, options.interval);
-      processes.push(manager);
+    if (given !== undefined) {
+      await refuseTaken(found.host);
+      borrowed = found.host;
     }
-    return { ...found, isSandbox: given === undefined, managerLog: () => manager?.output ?? '', close };
+    const leader = borrowed === undefined ? undefined : await leaderOf(borrowed);
+    if (leader !== undefined) {
+      say(`the host has a manager: ${leader}`);
+      return { ...found, managerLog: () => '', close };
+    }
+    say(
+      borrowed === undefined ? 'a manager starts' : 'the host has no manager: one starts here, until the end',
+    );
+    const manager = startManager(found.host, interval);
+    processes.push(manager);
+    return { ...found, managerLog: () => manager.output, close };
   } catch (error) {
     await close();
     throw error;
@@ -64,11 +82,14 @@ async function startSandbox(
   members: number,
   dir: string,
   processes: ViridianProcess[],
+  say: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<Found> {
+  say(`a sandbox starts: a host, and ${members === 1 ? 'one member' : `${members} members`}`);
   await mkdir(dir, { recursive: true });
   const sandbox = new ViridianProcess('sandbox', '--members', String(members), '--dir', dir);
   processes.push(sandbox);
-  const gateways = gatewaysOf(await sandbox.prints('Ctrl-C', startMs));
+  const gateways = gatewaysOf(await sandbox.prints('Ctrl-C', startMs, signal));
   const kubectl = (name: string): Kubectl => new Kubectl(program, join(dir, `${name}.config`));
   return {
     host: kubectl('kurator-host'),
@@ -80,7 +101,7 @@ async function startSandbox(
 }
 
 /** Reads, off the screen of `viridian sandbox`, where the gateways of its members are. */
-function gatewaysOf(screen: string): ReadonlyMap<string, string> {
+export function gatewaysOf(screen: string): ReadonlyMap<string, string> {
   const gateways = new Map<string, string>();
   let cluster = '';
   for (const line of screen.split('\n')) {
@@ -103,12 +124,30 @@ async function givenClusters(program: string, { host, members }: GivenClusters):
   };
 }
 
-/** Where a load balancer has put the gateway. */
+/** Where a load balancer has put the gateway. A cluster that does not answer fails in its first row. */
 async function gatewayOf(kubectl: Kubectl): Promise<string | undefined> {
-  const service = await kubectl.find('get', 'service', 'istio-ingressgateway', '-n', 'istio-system');
+  const service = await kubectl
+    .find('get', 'service', 'istio-ingressgateway', '-n', 'istio-system')
+    .catch(() => undefined);
   const ingress = at(service, 'status', 'loadBalancer', 'ingress', 0);
   const host = textAt(ingress, 'ip') || textAt(ingress, 'hostname');
   return host === '' ? undefined : `http://${host}`;
+}
+
+/** Who holds the manager's Lease on a host, and still renews it. */
+async function leaderOf(host: Kubectl): Promise<string | undefined> {
+  const leases = await host.json('get', 'leases', '-A');
+  const held = listAt(leases, 'items').find(
+    (lease) =>
+      textAt(lease, 'metadata', 'name') === 'viridian-manager' && isHeld(at(lease, 'spec'), Date.now()),
+  );
+  return held === undefined ? undefined : textAt(held, 'spec', 'holderIdentity');
+}
+
+/** @param now in milliseconds since the Unix epoch */
+export function isHeld(lease: unknown, now: number): boolean {
+  const until = Date.parse(textAt(lease, 'renewTime')) + 1000 * numberAt(lease, 'leaseDurationSeconds');
+  return textAt(lease, 'holderIdentity') !== '' && until > now;
 }
 
 function startManager(host: Kubectl, interval: number): ViridianProcess {

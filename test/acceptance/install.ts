@@ -34,32 +34,32 @@ export const install: readonly Row[] = [
     id: 'A3',
     title: 'its metadata',
     needs: ['A1'],
-    run: (world) => eventually(sourceMs, () => metadata(world)),
+    run: (world) => explained(world, sourceMs, metadata),
   },
   { id: 'A4', title: 'its spec is the input and two defaults', needs: ['A1'], run: spec },
   {
     id: 'A5',
     title: 'status.sourceStatus.gitRepoStatus',
     needs: ['A1'],
-    run: (world) => eventually(sourceMs, () => sourceStatus(world)),
+    run: (world) => explained(world, sourceMs, sourceStatus),
   },
   {
     id: 'A6',
     title: 'status.syncStatus has an entry for each policy on each cluster',
     needs: ['A1'],
-    run: (world) => eventually(syncMs, () => syncStatus(world)),
+    run: (world) => explained(world, syncMs, syncStatus),
   },
   {
     id: 'A7',
     title: 'each kustomizationStatus',
     needs: ['A1'],
-    run: (world) => eventually(syncMs, () => kustomizationStatus(world)),
+    run: (world) => explained(world, syncMs, kustomizationStatus),
   },
   {
     id: 'A8',
     title: 'rolloutStatus of the first policy',
     needs: ['A1'],
-    run: (world) => eventually(installMs(world), () => rolloutStatus(world)),
+    run: (world) => explained(world, installMs(world), rolloutStatus),
   },
   { id: 'A9', title: 'what the host keeps', needs: ['A7'], run: hostObjects },
   {
@@ -78,7 +78,7 @@ export const install: readonly Row[] = [
     id: 'A11',
     title: 'kubectl get canary says Initialized',
     needs: ['A1'],
-    run: (world) => eventually(installMs(world), () => canaryTable(world)),
+    run: (world) => explained(world, installMs(world), canaryTable),
   },
   {
     id: 'A12',
@@ -96,6 +96,23 @@ export const install: readonly Row[] = [
 /** A bootstrap takes two intervals and what pods need to start. */
 export function installMs({ intervalMs }: World): number {
   return 2 * intervalMs + 120_000;
+}
+
+/** As `eventually`. A failure also tells what the Application itself says. */
+async function explained(world: World, ms: number, look: (world: World) => Promise<string>): Promise<string> {
+  try {
+    return await eventually(ms, () => look(world));
+  } catch (error) {
+    const application = await getApplication(world.host, applicationName).catch(() => undefined);
+    const said = listAt(application, 'status', 'conditions')
+      .filter((condition) => at(condition, 'status') !== 'True')
+      .map(
+        (condition) =>
+          `\n${textAt(condition, 'type')} ${textAt(condition, 'reason')}: ${textAt(condition, 'message')}`,
+      );
+    if (error instanceof Error && said.length > 0) error.message += `\nThe Application says:${said.join('')}`;
+    throw error;
+  }
 }
 
 async function apply({ host, application, folder }: World): Promise<string> {

@@ -1,12 +1,10 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
 export interface AcceptanceOptions {
   /** Members of the sandbox. */
   readonly members: number;
   /** Clusters that are there already, instead of a sandbox. */
   readonly given: GivenClusters | undefined;
-  /** Run a manager here too, for given clusters. */
-  readonly startManager: boolean;
   /** URL or local folder; undefined: our examples. */
   readonly repo: string | undefined;
   /** Of a check, in seconds. */
@@ -33,15 +31,18 @@ interface Flags {
   readonly members?: number;
   readonly hostKubeconfig?: string;
   readonly memberKubeconfig: readonly GivenMember[];
-  readonly startManager: boolean;
   readonly repo?: string;
   readonly interval?: number;
   readonly only: readonly string[];
   readonly report?: string;
 }
 
-/** @param argv without the program; a mistake ends the process with an explanation, `--help` with the list */
-export function parseOptions(argv: readonly string[]): AcceptanceOptions {
+/**
+ * @param argv without the program
+ * @returns undefined after `--help`, which has been printed
+ * @throws Error that explains a mistake
+ */
+export function parseOptions(argv: readonly string[]): AcceptanceOptions | undefined {
   const command = new Command('acceptance')
     .description(
       'the walkthrough of blue/green rollouts, row by row, against a fresh sandbox or given clusters',
@@ -49,7 +50,6 @@ export function parseOptions(argv: readonly string[]): AcceptanceOptions {
     .option('--members <number>', 'members of the sandbox', wholeNumber(1, 20))
     .option('--host-kubeconfig <file>', 'use this host instead of a sandbox; it needs members')
     .option('--member-kubeconfig <name=file>', 'a member of the given host; may be repeated', member, [])
-    .option('--start-manager', 'run a manager for the given host too', false)
     .option('--repo <url or folder>', 'what Applications deliver; default: the examples')
     .option(
       '--interval <seconds>',
@@ -57,19 +57,30 @@ export function parseOptions(argv: readonly string[]): AcceptanceOptions {
       wholeNumber(1, 3600),
     )
     .option('--only <ids>', 'rows and groups such as B2,C, and what they need', list, [])
-    .option('--report <file>', 'write the results there, as JSON');
-  const flags = command.parse(argv, { from: 'user' }).opts<Flags>();
+    .option('--report <file>', 'write the results there, as JSON')
+    .configureOutput({ writeErr: () => {} })
+    .exitOverride();
+  try {
+    command.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return undefined;
+    throw error;
+  }
+  return together(command.opts<Flags>());
+}
+
+/** @throws Error for options that do not go together */
+function together(flags: Flags): AcceptanceOptions {
   const isGiven = flags.hostKubeconfig !== undefined;
   if (isGiven !== flags.memberKubeconfig.length > 0) {
-    command.error('error: --host-kubeconfig and --member-kubeconfig belong together');
+    throw new Error('--host-kubeconfig and --member-kubeconfig belong together');
   }
   if (isGiven && flags.members !== undefined) {
-    command.error('error: --members is for the sandbox; name given clusters with --member-kubeconfig');
+    throw new Error('--members is for the sandbox; name given clusters with --member-kubeconfig');
   }
   return {
     members: flags.members ?? 2,
     given: isGiven ? { host: flags.hostKubeconfig, members: flags.memberKubeconfig } : undefined,
-    startManager: flags.startManager,
     repo: flags.repo,
     interval: flags.interval ?? defaultInterval[isGiven ? 'given' : 'sandbox'],
     only: flags.only,

@@ -17,7 +17,7 @@ const prometheusManifest = 'test/testdata/istio/prometheus.yaml';
 export const preparation: readonly Row[] = [
   {
     id: 'P1',
-    title: 'three clusters are up',
+    title: 'host and members are up',
     needs: [],
     run: async ({ host, members }) => {
       const versions = await Promise.all([host, ...members.map(({ kubectl }) => kubectl)].map(serverVersion));

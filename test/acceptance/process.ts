@@ -30,13 +30,18 @@ export class ViridianProcess {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** @throws Error when it ends before, or the time is over */
-  async prints(text: string, ms: number): Promise<string> {
+  /**
+   * Waits until it has printed something.
+   *
+   * @param abort ends the wait
+   * @throws Error when it ends before, or the time is over
+   */
+  async prints(text: string, ms: number, abort: AbortSignal): Promise<string> {
     const deadline = AbortSignal.timeout(ms);
     while (!this.#output.includes(text)) {
       if (this.hasEnded) throw new Error(`viridian ${this.#name} has ended: ${this.#output.slice(-2000)}`);
       const change = new AbortController();
-      const signal = AbortSignal.any([deadline, change.signal]);
+      const signal = AbortSignal.any([deadline, abort, change.signal]);
       try {
         const { stdout } = this.#child;
         await Promise.race([
@@ -44,6 +49,7 @@ export class ViridianProcess {
           once(this.#child, 'exit', { signal }),
         ]);
       } catch (error) {
+        if (abort.aborted) throw abort.reason;
         if (!deadline.aborted) throw error;
         throw new Error(`viridian ${this.#name} did not print ${JSON.stringify(text)} in ${ms / 1000} s`, {
           cause: error,

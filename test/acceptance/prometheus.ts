@@ -13,6 +13,14 @@ export async function queryFrom(kubectl: Kubectl, pod: string, query: string): P
   const answer = JSON.parse(
     await kubectl.text(['exec', '-n', 'webapp', pod, '--', 'curl', '-s', url]),
   ) as unknown;
+  return firstValue(answer, query);
+}
+
+/**
+ * @param answer of Prometheus to an instant query
+ * @throws Error when no series has a number
+ */
+export function firstValue(answer: unknown, query: string): number {
   const [series] = listAt(answer, 'data', 'result');
   const value = Number(at(series, 'value', 1));
   check(Number.isFinite(value), `Prometheus says ${show(answer)} to ${query}`);

@@ -1,6 +1,7 @@
 import { checkMatch, checkSame, eventually } from './checks.ts';
 import type { Kubectl } from './kubectl.ts';
 import { namesOf } from './values.ts';
+import { applicationName, proseName } from './walkthrough.ts';
 import type { World } from './world.ts';
 
 /** How long a removal may take, in milliseconds. */
@@ -14,6 +15,23 @@ export async function deleteApplication({ host }: World, name: string): Promise<
   );
   checkMatch('what kubectl delete prints', printed, wanted);
   return printed;
+}
+
+const ours = [applicationName, proseName];
+
+/** @throws Error where somebody has an Application that rows would change */
+export async function refuseTaken(host: Kubectl): Promise<void> {
+  for (const name of ours) {
+    const { code } = await host.run(['get', 'application', name]);
+    if (code === 0)
+      throw new Error(`the host has an Application ${name}, which this list would change: delete it first`);
+  }
+}
+
+/** Removes what rows have left. It fails where there are no Applications at all; nothing is to be done then. */
+export async function removeApplications(host: Kubectl): Promise<void> {
+  const wait = ['--ignore-not-found', `--timeout=${removalMs / 1000}s`];
+  await host.run(['delete', 'application', ...ours, ...wait], { timeoutMs: 2 * removalMs });
 }
 
 export async function checkAllGone({ members }: World): Promise<void> {

@@ -31,7 +31,8 @@ export async function openRepository(given: string | undefined, folder: string):
     await cp(join(root, 'examples/webapp'), join(work, 'deploy/webapp'), { recursive: true });
     await cp(join(root, 'examples/kustomize'), join(work, 'kustomize'), { recursive: true });
   } else {
-    if (!(await stat(given)).isDirectory()) throw new Error(`--repo ${given}: neither a URL nor a folder`);
+    const found = await stat(given).catch(() => undefined);
+    if (found?.isDirectory() !== true) throw new Error(`--repo ${given}: neither a URL nor a folder`);
     const isOurs = (source: string): boolean => !/(^|\/)\.git(\/|$)/.test(source.slice(given.length));
     await cp(given, work, { recursive: true, filter: isOurs });
   }

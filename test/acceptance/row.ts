@@ -1,7 +1,7 @@
 import type { World } from './world.ts';
 
 /** One line of the acceptance list. */
-export interface Row {
+export interface Row<W = World> {
   /** As in the list: a letter for the group, and a number. */
   readonly id: string;
   readonly title: string;
@@ -13,7 +13,7 @@ export interface Row {
    * @returns what was seen, for people
    * @throws Skip where these clusters cannot show it; any other error when it does not hold
    */
-  readonly run: (world: World) => Promise<string>;
+  readonly run: (world: W) => Promise<string>;
 }
 
 export type Outcome = 'ok' | 'FAIL' | 'skip';

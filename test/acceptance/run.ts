@@ -1,5 +1,4 @@
 import { type Result, type Row, Skip } from './row.ts';
-import type { World } from './world.ts';
 
 /**
  * Which rows are meant, and those that bring about what they look at; in the order of the list.
@@ -7,7 +6,7 @@ import type { World } from './world.ts';
  * @param only ids and groups in any case; empty: all
  * @throws Error for one that is not in the list
  */
-export function selectRows(rows: readonly Row[], only: readonly string[]): readonly Row[] {
+export function selectRows<W>(rows: readonly Row<W>[], only: readonly string[]): readonly Row<W>[] {
   if (only.length === 0) return rows;
   const wanted = new Set<string>();
   const add = (id: string): void => {
@@ -28,56 +27,50 @@ export function selectRows(rows: readonly Row[], only: readonly string[]): reado
   return rows.filter(({ id }) => wanted.has(id));
 }
 
-/** Runs rows one after the other. Those whose needs do not hold are left out, with the reason. */
-export async function runRows(
-  rows: readonly Row[],
-  world: World,
-  tell: (result: Result) => void,
-): Promise<readonly Result[]> {
-  const results: Result[] = [];
+/**
+ * Runs rows one after the other. Those whose needs do not hold are left out, with the reason.
+ *
+ * @param begins is told of each row before it runs
+ * @throws the signal's reason; the row that runs is given up then
+ */
+export async function* runRows<W>(
+  rows: readonly Row<W>[],
+  world: W,
+  begins: (row: Row<W>) => void,
+  signal: AbortSignal,
+): AsyncGenerator<Result> {
+  /** Why rows cannot run that need this one. */
+  const missing = new Map<string, string>();
   for (const row of rows) {
-    const result = await runRow(row, world, results);
-    results.push(result);
-    tell(result);
+    signal.throwIfAborted();
+    begins(row);
+    const { id, title, needs } = row;
+    const start = performance.now();
+    const reason = needs.map((need) => missing.get(need)).find((found) => found !== undefined);
+    const seen =
+      reason === undefined ? await look(row, world, signal) : ({ outcome: 'skip', detail: reason } as const);
+    if (seen.outcome !== 'ok') {
+      missing.set(id, reason ?? `needs ${id}, which ${seen.outcome === 'FAIL' ? 'failed' : 'was skipped'}`);
+    }
+    yield { id, title, ...seen, ms: Math.round(performance.now() - start) };
   }
-  return results;
 }
 
-async function runRow(
-  { id, title, needs, run }: Row,
-  world: World,
-  before: readonly Result[],
-): Promise<Result> {
-  const start = performance.now();
-  const result = (outcome: Result['outcome'], detail: string): Result => ({
-    id,
-    title,
-    outcome,
-    detail,
-    ms: Math.round(performance.now() - start),
-  });
-  const missing = before.find((other) => needs.includes(other.id) && other.outcome !== 'ok');
-  if (missing !== undefined) {
-    return result(
-      'skip',
-      `needs ${missing.id}, which ${missing.outcome === 'FAIL' ? 'failed' : 'was skipped'}`,
-    );
-  }
+async function look<W>(
+  { run }: Row<W>,
+  world: W,
+  signal: AbortSignal,
+): Promise<Pick<Result, 'outcome' | 'detail'>> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort);
   try {
-    return result('ok', await run(world));
+    return { outcome: 'ok', detail: await Promise.race([aborted, run(world)]) };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return error instanceof Skip ? result('skip', message) : result('FAIL', message);
+    signal.throwIfAborted();
+    const detail = error instanceof Error ? error.message : String(error);
+    return { outcome: error instanceof Skip ? 'skip' : 'FAIL', detail };
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
-}
-
-export function lineOf({ id, title, outcome, detail, ms }: Result): string {
-  const line = `${outcome.padEnd(4)} ${id.padEnd(3)} ${title} (${ms} ms)`;
-  return detail === '' ? line : `${line} ${detail.replaceAll(/\s*\n\s*/g, ' ')}`;
-}
-
-export function summaryOf(results: readonly Result[]): string {
-  const count = (outcome: Result['outcome']): number =>
-    results.filter((result) => result.outcome === outcome).length;
-  return `${results.length} rows: ${count('ok')} ok, ${count('skip')} skipped, ${count('FAIL')} failed`;
 }

@@ -14,7 +14,6 @@ import { walkthrough } from './walkthrough.ts';
 export interface World {
   readonly host: Kubectl;
   readonly members: readonly Member[];
-  readonly isSandbox: boolean;
   readonly repository: Repository;
   /** Between two checks. */
   readonly intervalMs: number;
@@ -48,7 +47,16 @@ export interface ProseRun {
   readonly application: unknown;
 }
 
-export async function openWorld(options: AcceptanceOptions): Promise<World> {
+/**
+ * @param say tells what is started
+ * @param signal ends the wait for it
+ * @throws Error when it does not start; nothing is left of it then
+ */
+export async function openWorld(
+  options: AcceptanceOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'viridian-acceptance-'));
   let clusters: Clusters | undefined;
   let repository: Repository | undefined;
@@ -61,7 +69,7 @@ export async function openWorld(options: AcceptanceOptions): Promise<World> {
   };
   try {
     repository = await openRepository(options.repo, folder);
-    clusters = await openClusters(options, folder);
+    clusters = await openClusters(options, folder, say, signal);
     const [manifest] = await documentsOf('examples/rollout/blue_green.yaml');
     return {
       ...clusters,

@@ -10,6 +10,7 @@ import { shell } from '../../src/cli/shell.ts';
 import { attachedClusterKind, fleetKind, secretKind, serviceAccountKind } from '../../src/fleet/kinds.ts';
 import { manager } from '../../src/fleet/manager/manager.ts';
 import type { ConnectMember } from '../../src/fleet/members.ts';
+import type { GitTransport } from '../../src/gitops/source/git-transport.ts';
 import { discover } from '../../src/kube/discovery.ts';
 import type { KubeEvent } from '../../src/kube/event-correlator.ts';
 import { eventKind } from '../../src/kube/event-recorder.ts';
@@ -53,6 +54,8 @@ export interface FleetWorldOptions {
   readonly args?: readonly string[];
   /** Hears of all requests of pods. */
   readonly onRequest?: (call: SandboxCall) => void;
+  /** Where repositories are; default: the manager has no git. */
+  readonly git?: GitTransport;
 }
 
 /** A host with our manager in a pod, as deploy/manager has it, and two members that no agent runs on yet. */
@@ -81,7 +84,7 @@ export class FleetWorld {
       const sandbox = await startSandbox({
         clock,
         random: seededRandom(options.seed),
-        images: withManager(ways, options.args ?? []),
+        images: withManager(ways, options),
         shell,
         faults: (call) => options.onRequest?.(call),
       });
@@ -259,8 +262,8 @@ export async function logsOf({ client }: SandboxCluster): Promise<readonly strin
 }
 
 /** All roles of the image; the manager reaches members by the name that their kubeconfigs have for the server. */
-function withManager(ways: Ways, args: readonly string[]): ImageCatalogue {
-  const program = manager({ version: 'test', connectMember: ways.member });
+function withManager(ways: Ways, { args = [], git }: FleetWorldOptions): ImageCatalogue {
+  const program = manager({ version: 'test', connectMember: ways.member, git });
   const catalogue = images('test');
   return (_, full) => {
     const entry = findImage(catalogue, full);

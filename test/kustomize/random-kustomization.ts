@@ -1,32 +1,12 @@
 import fc from 'fast-check';
 import type { Json, JsonObject } from '../../src/machinery/json.ts';
-import { bodies, clean, labels, labelValue, name, rare, resource, some } from './random-objects.ts';
+import { bodies, clean, resource } from './random-objects.ts';
+import { operations, selector } from './random-operations.ts';
+import { labels, labelValue, name, rare, some } from './random-parts.ts';
+import { replacementOf } from './random-replacements.ts';
 
 /** Files of a tree whose root kustomization is worth building. JSON is YAML, too. */
 export type RandomTree = Readonly<Record<string, string>>;
-
-const selector = fc.record(
-  {
-    kind: fc.constantFrom('Deployment', 'Deploy.*', 'Service|ConfigMap', 'Pod'),
-    name: fc.constantFrom('a', 'a|b', '.*', 'w', 'p-a'),
-    namespace: fc.constantFrom('prod', 'default'),
-    labelSelector: fc.constantFrom('app=a', 'app in (a,b)', '!tier'),
-    group: fc.constantFrom('apps', ''),
-  },
-  { requiredKeys: [] },
-);
-
-const operations = fc.array(
-  fc.oneof(
-    fc.constant({ op: 'add', path: '/metadata/annotations', value: { patched: 'yes' } }),
-    fc.constant({ op: 'replace', path: '/spec', value: { replaced: 1 } }),
-    fc.constant({ op: 'add', path: '/spec/extra', value: [1, null, 'x'] }),
-    fc.constant({ op: 'remove', path: '/spec/template/spec/containers/0' }),
-    fc.constant({ op: 'replace', path: '/metadata/name', value: 'renamed' }),
-    fc.constant({ op: 'test', path: '/metadata/name', value: 'a' }),
-  ),
-  { minLength: 1, maxLength: 2 },
-);
 
 /** Another body for one of the objects, some fields of which are deleted or replaced. */
 function mergePatch(objects: readonly JsonObject[]): fc.Arbitrary<JsonObject> {
@@ -63,7 +43,10 @@ function withDirectives(value: Json, depth: number, dice: fc.Stream<number>): Js
   if (Array.isArray(value))
     return value.map((item) => withDirectives(item, depth + 1, dice)).filter((item) => item !== null);
   if (typeof value !== 'object' || value === null) return value;
-  const fixed = new Set(['name', 'containerPort', 'port', 'mountPath', 'protocol']);
+  // What tells items apart; and without a kind kustomize crashes.
+  const fixed = new Set(
+    'name containerPort port mountPath protocol topologyKey whenUnsatisfiable kind'.split(' '),
+  );
   const entries = Object.entries(value).map(([key, child]) => [
     key,
     fixed.has(key) ? child : withDirectives(child, depth + 1, dice),
@@ -71,6 +54,8 @@ function withDirectives(value: Json, depth: number, dice: fc.Stream<number>): Js
   const isReplaced = [
     'key',
     'configMapRef',
+    'configMap',
+    'secret',
     'secretName',
     'storageClassName',
     'labelSelector',
@@ -87,17 +72,33 @@ function withDirectives(value: Json, depth: number, dice: fc.Stream<number>): Js
 
 function patchesOf(objects: readonly JsonObject[]): fc.Arbitrary<unknown> {
   const merge = mergePatch(objects).map((patch) => JSON.stringify(patch));
+  const several = fc
+    .array(mergePatch(objects), { minLength: 2, maxLength: 2 })
+    .map((patches) => patches.map((patch) => `---\n${JSON.stringify(patch)}\n`).join(''));
+  const target =
+    objects.length === 0
+      ? selector
+      : fc.oneof(
+          selector,
+          fc
+            .constantFrom(...objects)
+            .map(({ kind, metadata }) => ({ kind, name: (metadata as JsonObject)['name'] })),
+        );
+  const options = rare(
+    fc.record({ allowNameChange: fc.boolean(), allowKindChange: fc.boolean() }, { requiredKeys: [] }),
+  );
   return fc.array(
     fc.oneof(
-      fc.record({ target: selector, patch: operations.map((list) => JSON.stringify(list)) }),
-      fc.record({ target: selector, patch: merge }),
-      fc.record({ patch: merge }),
+      fc.record({ target, patch: operations.map((list) => JSON.stringify(list)) }),
+      fc.record({ target, patch: merge, options }),
+      fc.record({ patch: merge, options }),
+      fc.record({ patch: several }),
     ),
     { maxLength: 2 },
   );
 }
 
-const generatorOf = (place: string): fc.Arbitrary<unknown> =>
+const generatorOf = (kind: 'ConfigMap' | 'Secret', place: string): fc.Arbitrary<unknown> =>
   fc.record(
     {
       name,
@@ -114,6 +115,7 @@ const generatorOf = (place: string): fc.Arbitrary<unknown> =>
         { labels, annotations: labels, disableNameSuffixHash: fc.boolean(), immutable: fc.boolean() },
         { requiredKeys: [] },
       ),
+      ...(kind === 'Secret' && { type: fc.constantFrom('Opaque', 'kubernetes.io/tls') }),
     },
     { requiredKeys: ['name'] },
   );
@@ -128,44 +130,105 @@ const image = fc.record(
   { requiredKeys: ['name'] },
 );
 
-const replacementOf = (objects: readonly JsonObject[]): fc.Arbitrary<unknown> =>
-  fc.record({
-    source: fc.constantFrom(...objects).chain((object) =>
-      fc.record({
-        kind: fc.constant(object['kind']),
-        name: fc.constant((object['metadata'] as JsonObject)['name']),
-        fieldPath: fc.constantFrom('metadata.name', 'metadata.name', 'kind', 'metadata.labels.app'),
-      }),
-    ),
-    targets: fc.array(
-      fc.record({
-        select: fc.record({ kind: fc.constantFrom('Deployment', 'Service', 'Pod', 'ConfigMap') }),
-        fieldPaths: fc.array(
-          fc.constantFrom(
-            'metadata.annotations.copied',
-            'spec.template.spec.containers.[name=main].image',
-            'spec.containers.*.image',
-            'metadata.labels.[example.com/team]',
-            'spec.ports.0.name',
+const references = fc.record({
+  nameReference: fc.array(
+    fc.record(
+      {
+        kind: fc.constantFrom('ConfigMap', 'Secret', 'Deployment', 'Widget'),
+        version: fc.constant('v1'),
+        fieldSpecs: fc.array(
+          fc.record(
+            {
+              path: fc.constantFrom('spec/ref', 'spec/refs', 'spec/refs/name', 'spec/list/name'),
+              kind: fc.constant('Widget'),
+            },
+            { requiredKeys: ['path'] },
           ),
           { minLength: 1, maxLength: 2 },
         ),
-        options: fc.record(
-          {
-            create: fc.boolean(),
-            delimiter: fc.constantFrom('/', '-', '.'),
-            index: fc.constantFrom(0, 1, -1, 5),
-          },
-          { requiredKeys: ['create'] },
-        ),
-      }),
-      { minLength: 1, maxLength: 1 },
+      },
+      { requiredKeys: ['kind', 'fieldSpecs'] },
     ),
+    { maxLength: 2 },
+  ),
+});
+
+const kindList = fc.uniqueArray(
+  fc.constantFrom('Service', 'Deployment', 'ConfigMap', 'Widget', 'Namespace'),
+  {
+    maxLength: 2,
+  },
+);
+
+const sortOptions = fc.oneof(
+  fc.record({ order: fc.constantFrom('fifo', 'legacy') }),
+  fc.record({
+    order: fc.constant('legacy'),
+    legacySortOptions: fc.record({ orderFirst: kindList, orderLast: kindList }),
+  }),
+);
+
+const kind = fc.constantFrom('Deployment', 'Widget', 'Service');
+
+const fieldSpecs = fc.array(
+  fc.oneof(
+    fc.record({
+      path: fc.constantFrom('metadata/labels', 'spec/template/metadata/labels'),
+      kind,
+      // As kustomize has it itself; another value is an error.
+      create: fc.constantFrom(true, true, true, true, false),
+    }),
+    fc.record(
+      { path: fc.constantFrom('spec/list/x', 'spec/own', 'data', 'spec/a/b'), kind, create: fc.boolean() },
+      { requiredKeys: ['path', 'kind'] },
+    ),
+  ),
+  { minLength: 1, maxLength: 2 },
+);
+
+/** One that kustomize brings itself, written where it is used. */
+const transformer = fc
+  .oneof(
+    fc.record({ kind: fc.constant('LabelTransformer'), labels, fieldSpecs }),
+    fc.record({ kind: fc.constant('AnnotationsTransformer'), annotations: labels, fieldSpecs }),
+    fc.record({
+      kind: fc.constant('PrefixTransformer'),
+      prefix: fc.constant('t-'),
+      fieldSpecs: fc.constantFrom(
+        [{ path: 'metadata/name' }],
+        [{ path: 'metadata/name', kind: 'Service' }],
+        [{ path: 'spec/own', create: true }],
+      ),
+    }),
+    fc.record({
+      kind: fc.constant('SuffixTransformer'),
+      suffix: fc.constant('-t'),
+      fieldSpecs: fc.constant([{ path: 'metadata/name' }]),
+    }),
+    fc.record(
+      {
+        kind: fc.constant('NamespaceTransformer'),
+        namespace: fc.constantFrom('prod', 'dev'),
+        unsetOnly: fc.boolean(),
+        setRoleBindingSubjects: fc.constantFrom('defaultOnly', 'allServiceAccounts', 'none'),
+        fieldSpecs: fc.constantFrom([], [{ path: 'metadata/name', kind: 'Namespace', create: true }]),
+      },
+      { requiredKeys: ['kind', 'namespace'] },
+    ),
+  )
+  .map(({ namespace, ...fields }: { kind: string; namespace?: string }) => {
+    const text = JSON.stringify({ apiVersion: 'builtin', metadata: { name: 'own', namespace }, ...fields });
+    return `${text}\n`;
   });
 
 function labelEntry(place: string): fc.Arbitrary<unknown> {
   return fc.record(
-    { pairs: labelsOf(place), includeSelectors: fc.boolean(), includeTemplates: fc.boolean() },
+    {
+      pairs: labelsOf(place),
+      includeSelectors: fc.boolean(),
+      includeTemplates: fc.boolean(),
+      fields: rare(fieldSpecs),
+    },
     { requiredKeys: ['pairs'] },
   );
 }
@@ -203,13 +266,28 @@ function fieldsOf(place: string, objects: readonly JsonObject[]): fc.Arbitrary<J
           { maxLength: 1 },
         ),
       ),
-      configMapGenerator: rare(fc.array(generatorOf(place), { maxLength: 2 })),
-      secretGenerator: rare(fc.array(generatorOf(place), { maxLength: 1 })),
+      configMapGenerator: rare(fc.array(generatorOf('ConfigMap', place), { maxLength: 2 })),
+      secretGenerator: rare(fc.array(generatorOf('Secret', place), { maxLength: 1 })),
       generatorOptions: rare(
-        fc.record({ labels, disableNameSuffixHash: fc.boolean() }, { requiredKeys: [] }),
+        fc.record(
+          { labels, annotations: labels, disableNameSuffixHash: fc.boolean(), immutable: fc.boolean() },
+          { requiredKeys: [] },
+        ),
       ),
-      ...(objects.length > 0 && { replacements: rare(fc.array(replacementOf(objects), { maxLength: 1 })) }),
-      ...(place === 'top' && { sortOptions: rare(fc.record({ order: fc.constantFrom('fifo', 'legacy') })) }),
+      ...(objects.length > 0 && { replacements: rare(fc.array(replacementOf(objects), { maxLength: 2 })) }),
+      patchesJson6902: rare(
+        fc.array(
+          fc.record({
+            target: selector.map((target) => ({ name: 'a', ...target })),
+            patch: operations.map((list) => JSON.stringify(list)),
+          }),
+          { maxLength: 1 },
+        ),
+      ),
+      transformers: rare(fc.array(transformer, { maxLength: 1 })),
+      // Not a field of kustomize: the content of the file that configurations names.
+      references: rare(references),
+      ...(place === 'top' && { sortOptions: rare(sortOptions) }),
     })
     .map(clean);
 }
@@ -229,11 +307,14 @@ function folder(
   entries: readonly string[],
   kind?: string,
 ): RandomTree {
-  const file: JsonObject = { ...fields, resources: [...entries, 'all.yaml'] };
+  const { references, ...rest } = fields;
+  const file: JsonObject = { ...rest, resources: [...entries, 'all.yaml'] };
+  if (references !== undefined) file['configurations'] = ['references.yaml'];
   if (kind !== undefined) Object.assign(file, { apiVersion: 'kustomize.config.k8s.io/v1alpha1', kind });
   return {
     [`${prefix}kustomization.yaml`]: JSON.stringify(file),
     [`${prefix}all.yaml`]: objects.map((object) => `---\n${JSON.stringify(object)}\n`).join(''),
+    ...(references !== undefined && { [`${prefix}references.yaml`]: JSON.stringify(references) }),
     [`${prefix}file.txt`]: 'a file\nwith <lines>\n',
     [`${prefix}some.env`]: '# comment\nE=1\nF="q"\n\nG=a=b\n',
   };

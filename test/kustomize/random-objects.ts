@@ -1,15 +1,9 @@
 import fc from 'fast-check';
 import type { JsonObject } from '../../src/machinery/json.ts';
+import { labels, name, rare, some } from './random-parts.ts';
+import { type Body, otherBodies } from './random-other-objects.ts';
 
-export const name = fc.constantFrom('a', 'b', 'web');
 const namespace = fc.constantFrom(undefined, undefined, 'prod', 'default');
-const labelKey = fc.constantFrom('app', 'tier', 'example.com/team');
-export const labelValue = fc.constantFrom('a', 'b', 'x-1', 'true', '1');
-export const labels = fc.dictionary(labelKey, labelValue, { minKeys: 1, maxKeys: 2 });
-export const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
-  fc.option(value, { nil: undefined, freq: 1 });
-export const rare = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
-  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
 
 const imageText = fc.constantFrom(
   'nginx',
@@ -50,6 +44,8 @@ const container = fc.record(
 
 const containers = fc.uniqueArray(container, { selector: (item) => item.name, minLength: 1, maxLength: 2 });
 
+const nameOnly = fc.record({ name });
+
 const podSpec = fc.record(
   {
     containers,
@@ -60,10 +56,30 @@ const podSpec = fc.record(
         fc.record({ name, configMap: fc.record({ name }) }),
         fc.record({ name, secret: fc.record({ secretName: name }) }),
         fc.record({ name, persistentVolumeClaim: fc.record({ claimName: name }) }),
+        fc.record({
+          name,
+          projected: fc.record({
+            sources: fc.array(fc.oneof(fc.record({ configMap: nameOnly }), fc.record({ secret: nameOnly })), {
+              maxLength: 2,
+            }),
+          }),
+        }),
       ),
       { selector: (item) => item.name, maxLength: 2 },
     ),
     imagePullSecrets: fc.array(fc.record({ name }), { maxLength: 1 }),
+    priorityClassName: name,
+    topologySpreadConstraints: fc.uniqueArray(
+      fc.record(
+        {
+          topologyKey: fc.constantFrom('zone', 'host'),
+          whenUnsatisfiable: fc.constantFrom('DoNotSchedule', 'ScheduleAnyway'),
+          labelSelector: fc.record({ matchLabels: labels }),
+        },
+        { requiredKeys: ['topologyKey', 'whenUnsatisfiable'] },
+      ),
+      { selector: (item) => `${item.topologyKey} ${item.whenUnsatisfiable}`, maxLength: 2 },
+    ),
     tolerations: fc.array(fc.record({ key: name }), { maxLength: 2 }),
     affinity: fc.record({
       podAntiAffinity: fc.record({
@@ -84,7 +100,7 @@ const subject = fc.record({
   namespace: fc.constantFrom('prod', 'default'),
 });
 
-export const bodies: readonly (readonly [apiVersion: string, kind: string, body: fc.Arbitrary<unknown>])[] = [
+export const bodies: readonly Body[] = [
   [
     'apps/v1',
     'Deployment',
@@ -223,9 +239,12 @@ export const bodies: readonly (readonly [apiVersion: string, kind: string, body:
       spec: fc.record({
         containers: fc.array(fc.record({ name, image: imageText }), { maxLength: 2 }),
         list: fc.array(fc.record({ name, x: fc.nat(2) }), { maxLength: 2 }),
+        ref: name,
+        refs: fc.array(fc.record({ name, namespace }), { maxLength: 2 }),
       }),
     }),
   ],
+  ...otherBodies(template, subject),
 ];
 
 const kinds = fc.constantFrom(...bodies);

@@ -6,8 +6,8 @@ import { parseYamlDocuments } from '../../src/kustomize/yaml-documents.ts';
 import type { FileTree } from '../../src/kustomize/file-tree.ts';
 import { packagedKubectl } from '../../scripts/kubectl.mjs';
 
-/** The kubectl of the npm package, which brings a kustomize; undefined where it does not run. */
-export const kubectl: string | undefined = packagedKubectl();
+/** The kubectl of the npm package, which brings a kustomize, or another one; undefined where it does not run. */
+export const kubectl: string | undefined = process.env['KUSTOMIZE_KUBECTL'] ?? packagedKubectl();
 
 export type Answer =
   | { readonly objects: readonly unknown[]; readonly text: string }

@@ -53,7 +53,7 @@ test('a contradictory Canary says so, once, and touches nothing', async () => {
     const { status } = await world.canary();
     const stalled = status?.conditions?.find(({ type }) => type === 'Stalled');
     expect(`${stalled?.status ?? ''}: ${stalled?.message ?? ''}`).toContain(
-      'True: provider nginx is not supported',
+      'True: spec.provider: nginx is not supported',
     );
     expect(world.events).toHaveLength(1);
     expect(await world.replicas('podinfo')).toBe(2);
@@ -67,7 +67,7 @@ test('Istio may come after the agent', async () => {
     await world.createCanary(specOf({ stepWeight: 20 }, { skipAnalysis: true }));
     await world.clock.sleep(30_000);
     expect(world.events).toEqual([
-      'W provider istio is not supported here: use istio (its kinds must be installed) or kubernetes',
+      'W spec.provider: istio is not supported here: use istio (its kinds must be installed) or kubernetes',
     ]);
     await installDefinitions(world.cluster.client);
     await world.phase('Initialized');

@@ -41,10 +41,12 @@ test('canary: traffic moves in steps, and nobody notices', async () => {
 }, 120_000);
 
 test('a bad version is taken back, and the good one goes on serving', async () => {
-  await RolloutWorld.run({ seed: 'bad' }, async (world) => {
+  await RolloutWorld.run({ seed: 'b1' }, async (world) => {
     await world.createCanary(specOf({ stepWeight: 20, maxWeight: 50, threshold: 2 }));
     await world.phase('Initialized');
     world.load();
+    // Enough of them for errors in every window.
+    world.loadCanary();
     await world.clock.sleep(5000);
     world.clear();
     await world.deploy('6.5.4', ['--random-error']);

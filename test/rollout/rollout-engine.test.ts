@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/base/errors.ts';
+import type { CanarySpec } from '../../src/api/canary.ts';
 import { canaryKind, deploymentKind, EngineWorld, revisions, specOf } from './engine-world.ts';
 
+const definitionKind = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  resource: 'customresourcedefinitions',
+  kind: 'CustomResourceDefinition',
+  namespaced: false,
+} as const;
 const key = { namespace: 'test', name: 'podinfo' };
 
 async function ready(world: EngineWorld, name = 'podinfo'): Promise<void> {
@@ -186,16 +194,57 @@ describe('a deleted Canary', () => {
 });
 
 describe('what cannot run', () => {
-  test('says so in a condition and one event', async () => {
+  const core = { apiVersion: 'core/v1', kind: 'Service', name: 'podinfo' } as const;
+  const keda = { apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledObject', name: 'podinfo' } as const;
+
+  test.each<[string, Partial<CanarySpec>]>([
+    [
+      'spec.provider: nginx is not supported here: use istio (its kinds must be installed) or kubernetes',
+      { provider: 'nginx' },
+    ],
+    [
+      'spec.targetRef: Service podinfo of core/v1 is not supported: use a Deployment or DaemonSet of apps/v1',
+      { targetRef: core },
+    ],
+    [
+      'spec.autoscalerRef: ScaledObject podinfo is not supported: use a HorizontalPodAutoscaler',
+      { autoscalerRef: keda },
+    ],
+  ])('says so in a condition and one event: %s', async (message, rest) => {
     await EngineWorld.run(async (world) => {
-      await world.createCanary('podinfo', specOf({ stepWeight: 50 }, 'podinfo', { provider: 'nginx' }));
+      await world.createCanary('podinfo', specOf({ stepWeight: 50 }, 'podinfo', rest));
       await world.deploy('podinfo', revisions.a);
       await world.clock.sleep(60_000);
-      expect(world.told).toEqual([
-        'podinfo: provider nginx is not supported here: use istio (its kinds must be installed) or kubernetes',
-      ]);
+      expect(world.told).toEqual([`podinfo: ${message}`]);
+      const { status } = await world.canary();
+      expect(status?.conditions?.find(({ type }) => type === 'Stalled')).toMatchObject({
+        reason: 'Unsupported',
+        message,
+      });
       expect(world.routes.size).toBe(0);
       expect(await world.replicas('podinfo')).toBe(1);
+    });
+  });
+
+  test('a Canary without anything, which the definition of Flagger lets pass, hurts no neighbour', async () => {
+    await EngineWorld.run(async (world) => {
+      const definitions = world.client.resource(definitionKind);
+      const schema = '/spec/versions/0/schema/openAPIV3Schema';
+      await definitions.patch({ name: 'canaries.flagger.app' }, 'json', [
+        { op: 'remove', path: `${schema}/required` },
+      ]);
+      await world.clock.sleep(1000);
+      await world.createCanary('bare', undefined as never);
+      await world.createCanary('podinfo', specOf({ stepWeight: 50 }));
+      await ready(world);
+      const { status } = await world.canary('bare');
+      expect(status?.conditions?.find(({ type }) => type === 'Stalled')).toMatchObject({
+        reason: 'InvalidSpec',
+        message: expect.stringContaining('invalid canary spec: spec.targetRef.kind: ') as string,
+      });
+      await world.client.resource(canaryKind).delete({ ...key, name: 'bare' });
+      await world.clock.sleep(1000);
+      await expect(world.canary('bare')).rejects.toThrow('not found');
     });
   });
 

@@ -8,6 +8,7 @@ import type { CanaryStatus } from '../../src/api/canary-status.ts';
 import type { ResourceKind } from '../../src/kube/resource-client.ts';
 import { Store } from '../../src/kube/store.ts';
 import type { KubeObject, Unstructured } from '../../src/machinery/object.ts';
+import { agentRules } from '../../src/fleet/plugin/agent-rules.ts';
 import { agent } from '../../src/rollout/agent/agent.ts';
 import type { SandboxCall } from '../../src/sandbox/faults.ts';
 import { findImage } from '../../src/sandbox/node/images.ts';
@@ -309,11 +310,18 @@ async function installAgent(cluster: SandboxCluster, args: readonly string[]): P
     kind: 'ServiceAccount',
     metadata,
   });
+  // What agents do beyond it is refused.
+  await create(cluster, '/apis/rbac.authorization.k8s.io/v1/clusterroles', {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'viridian-agent' },
+    rules: agentRules,
+  });
   await create(cluster, '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'ClusterRoleBinding',
     metadata: { name: 'viridian-agent' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'viridian-agent' },
     subjects: [{ kind: 'ServiceAccount', name: 'viridian-agent', namespace: 'istio-system' }],
   });
   await create(cluster, '/apis/apps/v1/namespaces/istio-system/deployments', {

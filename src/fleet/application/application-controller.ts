@@ -21,6 +21,7 @@ import { ApplicationState, requestedAtAnnotation } from './application-state.ts'
 import { applicationStatus, invalidSpec, type Trouble } from './application-verdict.ts';
 import { type Destination, destinationOf } from './destination.ts';
 import type { MemberEngines } from './member-engines.ts';
+import { nextForSource, nextForTrouble } from './next-step.ts';
 import type { Placement } from './placement.ts';
 import type { PlacementController } from './placement-controller.ts';
 import type { Placements } from './placements.ts';
@@ -109,15 +110,19 @@ export class ApplicationController {
 
   /** Nothing is left of a placement. */
   onGone(placement: Placement): void {
-    const { application, cluster } = placement;
     const state = this.stateOf(placement);
     if (state === undefined) return;
+    this.#drop(state, placement);
+    this.#controller.enqueue(formatKey(placement.application));
+  }
+
+  #drop(state: ApplicationState, placement: Placement): void {
+    const { application, cluster } = placement;
     state.drop(placement);
     const isLast = !state.placements.some(
       (other) => other.cluster.kind === cluster.kind && other.cluster.name === cluster.name,
     );
     if (isLast) this.#options.engines.release(formatKey(application), application.namespace, cluster);
-    this.#controller.enqueue(formatKey(application));
   }
 
   report(
@@ -255,10 +260,14 @@ export class ApplicationController {
     );
   }
 
-  #trouble(state: ApplicationState, trouble: Trouble | undefined): void {
+  #trouble(state: ApplicationState, found: Trouble | undefined): void {
     const before = state.trouble;
+    const trouble = found && { ...found, message: found.message + nextForTrouble(found.reason) };
     state.trouble = trouble;
-    if (trouble === undefined) return;
+    if (trouble === undefined) {
+      state.announced = undefined;
+      return;
+    }
     const text = `${trouble.reason}: ${trouble.message}`;
     if (before?.reason === trouble.reason && before.message === trouble.message) return;
     if (state.announced === text) return;
@@ -267,14 +276,15 @@ export class ApplicationController {
   }
 
   /** Tells what has become of the source. */
-  #announce({ status }: Application, state: ApplicationState): void {
+  #announce(object: Application, state: ApplicationState): void {
     const { error, artifact } = state.source.state;
-    const before = status?.sourceStatus?.gitRepoStatus;
+    const before = object.status?.sourceStatus?.gitRepoStatus;
     const failure = getCondition(before?.conditions, 'FetchFailed');
     const application = { application: state.key };
     if (error !== undefined) {
       if (failure?.reason === error.reason && failure.message === error.message) return;
-      this.report(application, 'Warning', error.reason, error.message);
+      const next = nextForSource(error.reason, object, artifact?.revision);
+      this.report(application, 'Warning', error.reason, error.message + next);
     } else if (artifact !== undefined && artifact.revision !== before?.artifact?.revision) {
       this.report(
         application,
@@ -321,7 +331,7 @@ export class ApplicationController {
       this.report(placement, 'Warning', 'Abandoned', message);
       placement.abandon();
       worker().forget(placement);
-      state.drop(placement);
+      this.#drop(state, placement);
     }
   }
 

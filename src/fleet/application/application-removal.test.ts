@@ -131,6 +131,12 @@ describe('a deleted Application', () => {
       ),
       expect.stringMatching(/^Warning Abandoned: .*3 objects may still be on cluster kurator-member1/),
     ]);
+
+    world.door(one).open();
+    world.watches = [];
+    await world.settle(60_000);
+    expect(world.watches).toContain(`${one} /api/v1/namespaces`);
+    expect(world.watches.filter((watch) => watch.includes(one) && watch.includes('autoscaling'))).toEqual([]);
   });
 
   test('goes although its fleet has gone, or an attached cluster', async () => {
@@ -257,3 +263,26 @@ describe('a policy', () => {
     expect(await world.exists(one, canaryKind, 'backend')).toBe(true);
   });
 });
+
+test.each([{ prune: false }, { suspend: true }])(
+  'a policy with %j that is removed while no manager runs leaves its objects, but no rollout',
+  async (change) => {
+    await deliver();
+    const { spec } = await world.application();
+    const [webapp, podinfo] = spec.syncPolicies;
+    const kept = { ...webapp, kustomization: { ...webapp?.kustomization, ...change } };
+    await world.edit({ spec: { syncPolicies: [kept, podinfo] } });
+    await world.settle();
+    await world.runPods(...names);
+    await world.stop();
+    await world.edit({ spec: { syncPolicies: [{ ...podinfo, name: 'blue-green-demo-1' }] } });
+
+    world.start();
+    await world.settle(60_000);
+
+    expect(await world.exists(one, canaryKind, 'backend')).toBe(false);
+    expect(await world.exists(one, deploymentKind, 'backend')).toBe(true);
+    expect(await world.exists(one, deploymentKind, 'frontend')).toBe(true);
+    expect(await world.placements()).toHaveLength(2);
+  },
+);

@@ -5,6 +5,7 @@ import { parseKey } from '../../kube/object-key.ts';
 import type { ObjectKey } from '../../kube/resource-client.ts';
 import { Coalesced } from './coalesced.ts';
 import type { Trouble } from './application-verdict.ts';
+import { noArtifact } from './next-step.ts';
 import { knownFrom, Placement, progressing, type Task } from './placement.ts';
 import type { Placements } from './placements.ts';
 import { PolicyBuilds } from './policy-builds.ts';
@@ -147,7 +148,7 @@ export class ApplicationState {
       if (placement.task.kind === 'remove') this.#assign(placement, { kind: 'leave' }, '');
       // What an earlier process has applied is there all the same.
       if (placement.known.appliedRevision !== undefined) return;
-      const message = 'Source artifact not found';
+      const message = noArtifact;
       placement.learn({
         generation,
         ready:

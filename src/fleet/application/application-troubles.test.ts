@@ -1,8 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { getCondition } from '../../machinery/conditions.ts';
 import { SourceError } from '../../gitops/source/source-error.ts';
+import type { KubeEvent } from '../../kube/event-correlator.ts';
+import { eventKind } from '../../kube/event-recorder.ts';
 import { names } from '../fleet-world.test-double.ts';
-import { applicationKind, canaryKind, deploymentKind, fleetKind, secretKind, serviceKind } from '../kinds.ts';
+import {
+  applicationKind,
+  attachedClusterKind,
+  canaryKind,
+  deploymentKind,
+  fleetKind,
+  secretKind,
+  serviceKind,
+} from '../kinds.ts';
 import { ApplicationWorld, type Draft, walkthrough } from './application-world.test-double.ts';
 
 const [one, two] = names;
@@ -300,6 +310,22 @@ describe('a rollout', () => {
     expect(workload).toBeGreaterThan(canary);
     expect((await ready(`${webapp}1`))?.message).toContain('Deployment webapp/backend is not there');
   });
+});
+
+test('a trouble that is over, and comes back, is told again', async () => {
+  await deliver('blue_green.yaml', ({ spec }) => {
+    for (const policy of spec.syncPolicies) {
+      policy.destination = { fleet: 'quickstart', clusterSelector: { matchLabels: { tier: 'gold' } } };
+    }
+  });
+  for (const tier of ['gold', null]) {
+    await world.patch(attachedClusterKind, one, { metadata: { labels: { tier } } });
+    await world.settle(240_000);
+  }
+
+  const { items } = await world.run(world.host.resource<KubeEvent>(eventKind).listAll());
+  const told = items.filter(({ reason }) => reason === 'NoClusters').map(({ count }) => count ?? 1);
+  expect(told.reduce((sum, count) => sum + count, 0)).toBe(2);
 });
 
 describe('without a fleet', () => {

@@ -15,6 +15,7 @@ import {
   setCondition,
 } from '../../machinery/conditions.ts';
 import { abandonApplicationAnnotation } from './abandonment.ts';
+import { nextForPlacement, nextForSource, noArtifact } from './next-step.ts';
 import type { Placement, Readiness } from './placement.ts';
 import { inventoryItemOf, syncStatusOf } from './placement-status.ts';
 
@@ -41,7 +42,12 @@ export interface ApplicationView {
 }
 
 /** One reason for the Ready condition of an Application not to be True. */
-type Problem = Readiness;
+interface Problem extends Readiness {
+  /** Of the placement that has it. */
+  readonly name?: string | undefined;
+  /** What it means, and what to do. */
+  readonly next?: string | undefined;
+}
 
 /** The whole status of an Application. */
 export function applicationStatus(view: ApplicationView): ApplicationStatus {
@@ -84,10 +90,10 @@ function sourceStatusOf(view: ApplicationView): ApplicationStatus['sourceStatus'
   if (spec.source.gitRepository === undefined) return {};
   const { namespace = '', name = '', generation = 0 } = metadata;
   const isStarting = source.artifact === undefined && source.error === undefined;
-  // Until the first answer, what an earlier process has written holds.
-  if (isStarting && previous?.artifact !== undefined && previous.observedGeneration === generation) {
-    return status?.sourceStatus;
-  }
+  const { suspend, ignore } = spec.source.gitRepository;
+  // Until the first answer, what an earlier process has written holds; so it does for a source at rest.
+  const isUnchanged = suspend === true || previous?.observedGeneration === generation;
+  if (isStarting && previous?.artifact !== undefined && isUnchanged) return status?.sourceStatus;
   const made = gitRepositoryStatus(source, { namespace, name, generation }, asGiven(previous), now);
   const artifact = artifactOf(made.artifact, previous?.artifact);
   const url = made.url ?? previous?.url;
@@ -97,9 +103,20 @@ function sourceStatusOf(view: ApplicationView): ApplicationStatus['sourceStatus'
       conditions: [...(made.conditions ?? [])],
       ...(artifact === undefined ? {} : { artifact }),
       ...(url === undefined ? {} : { url }),
+      ...observedIgnore(source, ignore, previous),
       lastHandledReconcileAt: handledAt,
     },
   };
+}
+
+/** What was left out of the artifact that is in the status. */
+function observedIgnore(
+  { artifact, fetching }: SourceState,
+  ignore: string | undefined,
+  previous: GitRepositoryStatus | undefined,
+): Pick<GitRepositoryStatus, 'observedIgnore'> {
+  const observed = artifact === undefined || fetching ? previous?.observedIgnore : ignore;
+  return observed === undefined ? {} : { observedIgnore: observed };
 }
 
 /** One that was packed again, by another process, is the same. */
@@ -123,16 +140,19 @@ function problemsOf(view: ApplicationView): readonly Problem[] {
     problems.push(problem('False', trouble, trouble.isStalled ? 'stalled' : 'retrying'));
   const { error, artifact } = source;
   if (error !== undefined) {
-    const stays = artifact === undefined ? '' : `. Revision ${artifact.revision} stays in use`;
-    const message = error.message + stays;
-    problems.push(problem('False', { ...error, message }, error.isStalled ? 'stalled' : 'retrying'));
+    const next = nextForSource(error.reason, application, artifact?.revision);
+    problems.push({ ...problem('False', error, error.isStalled ? 'stalled' : 'retrying'), next });
   }
-  problems.push(...placements.flatMap(placementProblems));
+  const isSaid = ({ message }: Problem): boolean => error !== undefined && message === noArtifact;
+  problems.push(...placements.flatMap(placementProblems).filter((one) => !isSaid(one)));
   const isAwaited =
     artifact === undefined &&
     placements.some(({ known }) => known.generation !== application.metadata.generation);
   if (error === undefined && isAwaited) {
-    const message = 'waiting for the source';
+    const message =
+      application.spec.source.gitRepository?.suspend === true
+        ? 'the source is suspended: set spec.source.gitRepository.suspend to false to go on'
+        : 'waiting for the source';
     problems.push(problem('Unknown', { reason: 'Progressing', message }, 'progressing'));
   }
   return problems;
@@ -147,9 +167,20 @@ function problem(
 }
 
 /** The first few of many. */
-function few(items: readonly string[]): string {
+function few(items: readonly string[], separator = '; '): string {
   const more = items.length > 5 ? ` and ${items.length - 5} more` : '';
-  return items.slice(0, 5).join('; ') + more;
+  return items.slice(0, 5).join(separator) + more;
+}
+
+/** What several placements have in common is said once. */
+function textsOf(problems: readonly Problem[]): readonly string[] {
+  const names = new Map<string, string[]>();
+  for (const { message, name, next = '' } of problems) {
+    const text = message + next;
+    const known = names.get(text) ?? [];
+    names.set(text, name === undefined ? known : [...known, name]);
+  }
+  return [...names].map(([text, of]) => (of.length === 0 ? text : `${few(of, ', ')}: ${text}`));
 }
 
 function deletion({ application, placements }: ApplicationView): Problem {
@@ -180,25 +211,25 @@ function adviceFor({ metadata: { namespace, name } }: Application): string {
 }
 
 /** Why a placement does not count as done. */
-function placementProblems({ name, known, cluster, task }: Placement): readonly Problem[] {
+function placementProblems(placement: Placement): readonly Problem[] {
+  const { name, known, cluster, task } = placement;
   const state = known.obstacle ?? known.ready;
-  const named = (message: string): string => `${name}: ${message}`;
   if (task.kind === 'remove') {
     const why = hindranceOf(known);
-    const message = named(why === undefined ? 'to be removed' : `to be removed: ${why}`);
-    return [problem('Unknown', { reason: 'Removing', message }, 'progressing')];
+    const message = why === undefined ? 'to be removed' : `to be removed: ${why}`;
+    return [{ ...problem('Unknown', { reason: 'Removing', message }, 'progressing'), name }];
   }
   if (state === undefined) {
-    return [
-      problem('Unknown', { reason: 'Progressing', message: named('not looked at yet') }, 'progressing'),
-    ];
+    const message = 'not looked at yet';
+    return [{ ...problem('Unknown', { reason: 'Progressing', message }, 'progressing'), name }];
   }
   if (state.status !== 'True') {
     // To wait is no failure.
     const status = state.reason === 'DependencyNotReady' ? 'Unknown' : state.status;
-    return [problem(status, { ...state, message: named(state.message) }, state.outlook)];
+    return [{ ...state, status, name, next: nextForPlacement(state.reason, placement) }];
   }
-  const rollout = rolloutProblem(known, cluster.name);
+  const failure = rolloutProblem(known, cluster.name);
+  const rollout = failure && { ...failure, next: nextForPlacement(failure.reason, placement) };
   return [...(rollout === undefined ? [] : [rollout]), ...healthProblems(known, name)];
 }
 
@@ -256,7 +287,7 @@ function readyOf(
   const [first] = sorted;
   if (first !== undefined) {
     const advice = !isDeleting(application) && placements.some(isHindered) ? adviceFor(application) : '';
-    return { ...first, message: few(sorted.map(({ message }) => message)) + advice };
+    return { ...first, message: few(textsOf(sorted)) + advice };
   }
   const clusters = new Set(placements.map(({ cluster }) => cluster.name)).size;
   const revision = source.artifact?.revision ?? placements[0]?.known.appliedRevision ?? '';
@@ -267,14 +298,13 @@ function readyOf(
 /** Ready, and with it what kstatus goes by: Reconciling while it goes on, Stalled when it does not. */
 function conditionsOf(view: ApplicationView, problems: readonly Problem[]): readonly Condition[] {
   const { application, now } = view;
-  const { outlook: _outlook, ...ready } = readyOf(view, problems);
-  const { reason, message } = ready;
+  const { status, reason, message } = readyOf(view, problems);
   const isGoingOn = problems.some(({ outlook }) => outlook === 'progressing' || outlook === 'retrying');
   const isStalled = !isGoingOn && problems.some(({ outlook }) => outlook === 'stalled');
   const { generation } = application.metadata;
   const observed = generation === undefined ? {} : { observedGeneration: generation };
   let conditions: readonly Condition[] = application.status?.conditions ?? [];
-  conditions = setCondition(conditions, { type: 'Ready', ...ready, ...observed }, now);
+  conditions = setCondition(conditions, { type: 'Ready', status, reason, message, ...observed }, now);
   const flags: readonly (readonly [string, boolean])[] = [
     ['Reconciling', isGoingOn],
     ['Stalled', isStalled],

@@ -5,6 +5,7 @@ import { type Canary, canaryFinalizer } from '../../api/canary.ts';
 import type { CanaryStatus } from '../../api/canary-status.ts';
 import { silentLog } from '../../base/log.ts';
 import { seededRandom } from '../../base/random.ts';
+import type { GitTransport } from '../../gitops/source/git-transport.ts';
 import { MemoryGit } from '../../gitops/source/memory-git.test-double.ts';
 import { SourcePool } from '../../gitops/source/source-pool.ts';
 import { applicationLabel } from '../../gitops/sync/ownership.ts';
@@ -65,14 +66,16 @@ export const walkthrough: Files = {
 /** A host, two members, a git server and the manager, on virtual time. */
 export class ApplicationWorld extends FleetWorld {
   readonly git = new MemoryGit();
+  /** What the manager reaches repositories by. */
+  transport: GitTransport = this.git;
   abandonAfterMs: number | undefined;
   readonly #agents = new AbortController();
   sources: SourcePool | undefined;
 
   protected override others(fleet: FleetControllers, client: RestClient): readonly Runnable[] {
-    const { clock } = this;
-    const seams = { clock, random: seededRandom('applications'), log: silentLog };
-    const sources = new SourcePool({ ...seams, transport: this.git });
+    const { clock, log, transport } = this;
+    const seams = { clock, random: seededRandom('applications'), log };
+    const sources = new SourcePool({ ...seams, transport });
     this.sources = sources;
     const controllers = applicationControllers({
       ...seams,

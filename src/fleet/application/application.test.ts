@@ -130,8 +130,28 @@ describe('the walkthrough', () => {
       expect.stringMatching(/^Normal RolloutInitialized: webapp\/backend on kurator-member1: all traffic/),
       expect.stringMatching(/^Normal RolloutInitialized: webapp\/backend on kurator-member2: all traffic/),
       expect.stringMatching(/^Normal RolloutProgressing: webapp\/backend on kurator-member2/),
-      expect.stringMatching(/^Warning RolloutFailed: .*kurator-member2.*taken back; all traffic goes to/),
+      expect.stringMatching(
+        /^Warning RolloutFailed: .*kurator-member2: .*taken back; all traffic goes to .*Next, on kurator-member2: kubectl -n webapp describe canary backend$/,
+      ),
     ]);
+  });
+
+  test('tells of a phase that comes while it is at work there', async () => {
+    await deliver();
+    const canaries = world.member(two).resource(canaryKind);
+    const backend = { namespace: 'webapp', name: 'backend' };
+    world.onAnswer = async (request) => {
+      if (request !== `PATCH ${two} /apis/apps/v1/namespaces/webapp/deployments/backend`) return;
+      const status = { ...initialized, phase: 'Progressing' };
+      await canaries.patch(backend, 'merge', { status }, { subresource: 'status' });
+      await world.clock.sleep(100);
+    };
+    world.push(withImage('9.9.9'));
+
+    await world.settle(240_000);
+
+    const progressing = /^Normal RolloutProgressing: webapp\/backend on kurator-member2/;
+    expect(await world.eventsOf()).toContainEqual(expect.stringMatching(progressing));
   });
 
   test('takes up a new commit on every member', async () => {
@@ -311,6 +331,49 @@ describe('a suspended policy', () => {
     expect(world.git.resolves).toBe(polls);
     expect(await world.imageOf(one, 'backend')).not.toMatch(/:9\.9\.9$/);
     expect((await world.placements()).every((text) => text.includes(' True '))).toBe(true);
+  });
+
+  test('a source at rest keeps its status, also in a process that has not fetched it', async () => {
+    await deliver();
+    const before = (await world.application()).status?.sourceStatus?.gitRepoStatus;
+    const rest = (interval: string) =>
+      world.applyExample('blue_green.yaml', ({ spec }) => {
+        Object.assign(spec.source.gitRepository ?? {}, { suspend: true, interval });
+      });
+    await rest('1m');
+    await world.settle();
+    await world.stop();
+    world.start();
+    await world.settle();
+    await rest('2m');
+    await world.settle();
+
+    const { status } = await world.application();
+    const after = status?.sourceStatus?.gitRepoStatus;
+    expect(after?.artifact).toEqual(before?.artifact);
+    const types = after?.conditions?.map((condition) => `${condition.type}=${condition.status}`);
+    expect(types).toEqual(['Ready=True', 'ArtifactInStorage=True']);
+    const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+    expect(ready?.message).toContain('the source is suspended');
+  });
+
+  test('a source that rests from the beginning is not said to be at work', async () => {
+    await deliver('blue_green.yaml', ({ spec }) => {
+      Object.assign(spec.source.gitRepository ?? {}, { suspend: true });
+    });
+
+    const { status } = await world.application();
+    expect(status?.sourceStatus?.gitRepoStatus).toEqual({ conditions: [], observedGeneration: -1 });
+    expect(world.git.resolves).toBe(0);
+  });
+
+  test('what a source leaves out is in its status', async () => {
+    await deliver('blue_green.yaml', ({ spec }) => {
+      Object.assign(spec.source.gitRepository ?? {}, { ignore: '/docs' });
+    });
+
+    const { status } = await world.application();
+    expect(status?.sourceStatus?.gitRepoStatus?.observedIgnore).toBe('/docs');
   });
 });
 

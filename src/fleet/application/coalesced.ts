@@ -13,8 +13,10 @@ export class Coalesced {
 
   /** Resolves, or rejects, with a turn that began after this call. */
   run(): Promise<void> {
+    // Its turn is about to come when the one before has ended.
+    if (this.#next !== undefined) return this.#next;
     if (this.#running === undefined) return this.#start();
-    this.#next ??= this.#running
+    this.#next = this.#running
       .catch(() => {})
       .then(() => {
         this.#next = undefined;

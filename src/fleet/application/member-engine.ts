@@ -19,6 +19,8 @@ export interface ObjectHealth {
 export interface ClusterSync {
   run(signal: AbortSignal): Promise<void>;
   apply(request: SyncRequest, signal: AbortSignal): Promise<SyncOutcome>;
+  /** Makes {@link health} tell of what is there already, without a change to it. */
+  follow(owner: SyncOwner, inventory: readonly InventoryEntry[], signal: AbortSignal): Promise<void>;
   remove(
     owner: SyncOwner,
     inventory: readonly InventoryEntry[],

@@ -20,6 +20,7 @@ import {
   type RunOutcome,
   syncPlacement,
 } from './sync-placement.ts';
+import { nextForPlacement } from './next-step.ts';
 import { changesMessage } from './placement-events.ts';
 import { PlacementWatches } from './placement-watches.ts';
 
@@ -116,11 +117,24 @@ export class PlacementController {
   /** Ends what goes on by itself at a place. */
   forget(placement: Placement): void {
     this.#watches.end(placement);
+    for (const [key, waiting] of this.#waiting) {
+      waiting.delete(placement.key);
+      if (waiting.size === 0) this.#waiting.delete(key);
+    }
   }
 
   readonly #reconcile: Reconcile = async (key, { signal }) => {
     const placement = this.#options.placements.get(key);
-    if (placement === undefined) return undefined;
+    try {
+      return placement && (await this.#look(placement, signal));
+    } finally {
+      // Whether or not it was taken: somebody else may wait for it.
+      const next = this.#lanes.leave(key);
+      if (next !== undefined) this.#controller.enqueue(next);
+    }
+  };
+
+  async #look(placement: Placement, signal: AbortSignal): Promise<Result> {
     const { task } = placement;
     if (task.kind === 'remove' && isEmpty(placement, task)) return this.#gone(placement);
     const reachable = this.#reach(placement);
@@ -131,25 +145,20 @@ export class PlacementController {
       if (!isFollowed) await this.#watches.follow(placement, reachable, signal);
       return undefined;
     }
-    const isOnlyRollout =
-      !placement.isDue && task.kind === 'sync' && placement.known.ready?.outlook === 'done';
-    const touched = this.#watches.takeTouched(placement);
-    if (!placement.isDue && !(touched && isOnlyRollout)) return undefined;
+    if (!placement.isDue) {
+      if (task.kind === 'sync' && placement.known.ready?.outlook === 'done') {
+        await this.#keepRollout(placement, task, reachable, signal);
+        await this.#watches.resume(placement, reachable, signal);
+      }
+      return undefined;
+    }
     const reason = this.#wait(placement, task);
     if (reason !== undefined) return this.#postpone(placement, reason);
     const waitMs = placement.notBefore - this.#options.clock.monotonic();
     if (waitMs > 0) return { requeueAfterMs: waitMs };
-    const cluster = clusterOf(placement);
-    if (!this.#lanes.enter(cluster, key)) return undefined;
-    try {
-      if (placement.isDue || task.kind !== 'sync') return await this.#run(placement, task, reachable, signal);
-      await this.#keepRollout(placement, task, reachable, signal);
-      return undefined;
-    } finally {
-      const next = this.#lanes.leave(cluster);
-      if (next !== undefined) this.#controller.enqueue(next);
-    }
-  };
+    if (!this.#lanes.enter(clusterOf(placement), placement.key)) return undefined;
+    return this.#run(placement, task, reachable, signal);
+  }
 
   #reach(placement: Placement): Reachable | undefined {
     const { application, cluster, known } = placement;
@@ -170,7 +179,8 @@ export class PlacementController {
     // What was known holds until more is.
     if (reason === 'Connecting') return;
     if (placement.known.obstacle?.reason !== reason) {
-      this.#options.report(placement, 'Warning', reason, `${placement.name}: ${message}`);
+      const next = nextForPlacement(reason, placement);
+      this.#options.report(placement, 'Warning', reason, `${placement.name}: ${message}${next}`);
     }
     placement.learn({ obstacle: { status: 'Unknown', reason, message, outlook: 'retrying' } });
   }
@@ -241,25 +251,29 @@ export class PlacementController {
     return undefined;
   }
 
-  /** Something that a rollout needs, or is made of, has changed. */
+  /** Nothing is due, but something that a rollout needs, or is made of, may have changed. */
   async #keepRollout(
     placement: Placement,
-    { spec }: SyncTask,
+    { spec: { rollout } }: SyncTask,
     reachable: Reachable,
     stop: AbortSignal,
   ): Promise<void> {
-    const { rollout } = spec;
-    if (rollout === undefined) return;
+    if (rollout === undefined || !this.#watches.isTouched(placement)) return;
+    if (!this.#lanes.enter(clusterOf(placement), placement.key)) return;
+    this.#watches.untouch(placement);
     const turn = placement.begin();
     using link = linkAbort(stop, reachable.signal, turn.signal);
     try {
-      const trouble = await installRollout(this.#runOf(placement, reachable, link.signal), rollout);
+      const run = this.#runOf(placement, reachable, link.signal);
+      const trouble = await installRollout(run, rollout);
       if (trouble === undefined) return;
       this.#settle(placement, { ready: trouble, changes: [] });
       placement.ask();
       this.enqueue(placement);
     } catch (error) {
       if (!link.signal.aborted) throw error;
+      // Once the cluster is back.
+      this.#watches.touch(placement);
     }
   }
 
@@ -295,7 +309,8 @@ export class PlacementController {
       if (done === '' && !isNew) return;
       report(placement, 'Normal', ready.reason, `${placement.name}: ${ready.message}${done}`);
     } else if (before?.reason !== ready.reason || before.message !== ready.message) {
-      report(placement, 'Warning', ready.reason, `${placement.name}: ${ready.message}${done}`);
+      const next = nextForPlacement(ready.reason, placement);
+      report(placement, 'Warning', ready.reason, `${placement.name}: ${ready.message}${done}${next}`);
     }
   }
 

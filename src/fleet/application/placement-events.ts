@@ -2,6 +2,7 @@ import type { CanaryStatus } from '../../api/canary-status.ts';
 import { formatRef } from '../../gitops/sync/inventory.ts';
 import type { SyncChange } from '../../gitops/sync/sync.ts';
 import type { EventType } from '../../kube/event-correlator.ts';
+import { nextForPlacement } from './next-step.ts';
 import type { Placement } from './placement.ts';
 
 /** An event names so many objects, and counts the rest. */
@@ -16,12 +17,6 @@ export function changesMessage(changes: readonly SyncChange[]): string {
   return `; ${named.join(', ')}${more}`;
 }
 
-interface RolloutEvent {
-  readonly type: EventType;
-  readonly reason: string;
-  readonly message: string;
-}
-
 /** What the phases that people wait for mean to those who send requests. */
 const meanings: Readonly<Record<string, string>> = {
   Initialized: 'all traffic goes to the primary; the next change of the workload is tested first',
@@ -33,20 +28,21 @@ const meanings: Readonly<Record<string, string>> = {
   Failed: 'the new version was taken back; all traffic goes to the version before it',
 };
 
-/** The event of a rollout that has come to another phase. */
-export function rolloutEvent(
-  { cluster, known }: Placement,
+/** Reports that the rollout of a placement has come to another phase than the one that was known before. */
+export function reportPhase(
+  placement: Placement,
   before: CanaryStatus | undefined,
-  { phase = '', failedChecks = 0, conditions = [] }: CanaryStatus,
-): RolloutEvent | undefined {
+  report: (type: EventType, reason: string, message: string) => void,
+): void {
+  const { rollout, canary } = placement.known;
+  const { phase = '', failedChecks = 0, conditions = [] } = canary ?? {};
   const meaning = meanings[phase];
-  if (meaning === undefined || before?.phase === phase || known.rollout === undefined) return undefined;
-  const { namespace, name } = known.rollout;
+  if (meaning === undefined || before?.phase === phase || rollout === undefined) return;
   const checks = phase === 'Progressing' && failedChecks > 0 ? ` (${failedChecks} checks failed)` : '';
-  const why = phase === 'Failed' ? (conditions[0]?.message ?? '') : '';
-  return {
-    type: phase === 'Failed' ? 'Warning' : 'Normal',
-    reason: `Rollout${phase}`,
-    message: `${namespace}/${name} on ${cluster.name}: ${meaning}${checks}${why === '' ? '' : `. ${why}`}`,
-  };
+  const why = phase === 'Failed' ? (conditions[0]?.message ?? '').replace(/\.$/, '') : '';
+  const reason = `Rollout${phase}`;
+  const where = `${rollout.namespace}/${rollout.name} on ${placement.cluster.name}`;
+  const next = nextForPlacement(reason, placement);
+  const message = `${where}: ${meaning}${checks}${why === '' ? '' : `. ${why}`}${next}`;
+  report(phase === 'Failed' ? 'Warning' : 'Normal', reason, message);
 }

@@ -5,7 +5,7 @@ import type { EventType } from '../../kube/event-correlator.ts';
 import type { ClusterRollouts, ClusterSync } from './member-engine.ts';
 import type { Reachable } from './member-engines.ts';
 import type { Placement, SyncTask } from './placement.ts';
-import { rolloutEvent } from './placement-events.ts';
+import { reportPhase } from './placement-events.ts';
 
 export interface PlacementWatchesOptions {
   readonly clock: Clock;
@@ -26,7 +26,7 @@ const driftGapMs = 10_000;
 export class PlacementWatches {
   readonly #options: PlacementWatchesOptions;
   readonly #watches = new Map<Placement, Watch>();
-  /** When drift was last repaired, in monotonic milliseconds. */
+  /** When drift was last repaired, or is to be, in monotonic milliseconds. */
   readonly #repairedAt = new WeakMap<Placement, number>();
   /** What was asked for the Canary of a placement. */
   readonly #followed = new WeakMap<Placement, ClusterRollouts>();
@@ -51,6 +51,21 @@ export class PlacementWatches {
     look();
   }
 
+  /** Follows what an earlier process, or connection, has applied, and is not to be applied again. */
+  async resume(placement: Placement, reachable: Reachable, stop: AbortSignal): Promise<void> {
+    if (this.#watches.has(placement)) return;
+    using link = linkAbort(stop, reachable.signal);
+    try {
+      await reachable.sync.follow(placement.owner, placement.known.entries, link.signal);
+    } catch (error) {
+      // Another look when the cluster is back.
+      if (link.signal.aborted) return;
+      throw error;
+    }
+    const { task } = placement;
+    if (task.kind === 'sync') this.begin(placement, task, reachable);
+  }
+
   /** A new connection starts from nothing, and what has happened since the last one ended is not known. */
   renew(placement: Placement, { sync }: Reachable): void {
     const watch = this.#watches.get(placement);
@@ -73,9 +88,13 @@ export class PlacementWatches {
     this.#touched.add(placement);
   }
 
-  /** Whether the rollout of a placement was touched since this was last asked. */
-  takeTouched(placement: Placement): boolean {
-    return this.#touched.delete(placement);
+  isTouched(placement: Placement): boolean {
+    return this.#touched.has(placement);
+  }
+
+  /** Its rollout is about to be looked at. */
+  untouch(placement: Placement): void {
+    this.#touched.delete(placement);
   }
 
   /** @returns false when this connection was not asked for Canaries on behalf of the placement before */
@@ -91,8 +110,7 @@ export class PlacementWatches {
     // Not listed yet, perhaps: what was known stays.
     if (canary === undefined) return isFollowed;
     placement.learn({ canary });
-    const event = rolloutEvent(placement, before, canary);
-    if (event !== undefined) this.#options.report(placement, event.type, event.reason, event.message);
+    reportPhase(placement, before, (...event) => this.#options.report(placement, ...event));
     return isFollowed;
   }
 
@@ -117,8 +135,10 @@ export class PlacementWatches {
   #repair(placement: Placement): void {
     const now = this.#options.clock.monotonic();
     const last = this.#repairedAt.get(placement) ?? -Infinity;
-    placement.notBefore = Math.max(placement.notBefore, last + driftGapMs);
-    this.#repairedAt.set(placement, Math.max(now, placement.notBefore));
+    // Of changes that come while a repair is awaited, none puts it off.
+    const due = last > now ? last : Math.max(now, last + driftGapMs);
+    placement.notBefore = Math.max(placement.notBefore, due);
+    this.#repairedAt.set(placement, due);
     placement.ask();
     this.#options.onDue(placement);
   }

@@ -165,6 +165,12 @@ describe('the Canary', () => {
     const steps = canaryOf(changed({}, { canaryStrategy, analysisTimes: 0 }))['analysis'];
     expect(steps).toMatchObject(canaryStrategy);
     expect(steps).not.toHaveProperty('iterations');
+    const zeros = { maxWeight: 0, stepWeight: 0, stepWeights: [1, 2], stepWeightPromotion: 0 };
+    const fromZeros = canaryOf(changed({}, { canaryStrategy: zeros, analysisTimes: 0 }))['analysis'];
+    expect(fromZeros).toMatchObject({ stepWeights: [1, 2] });
+    for (const field of ['maxWeight', 'stepWeight', 'stepWeightPromotion']) {
+      expect(fromZeros).not.toHaveProperty(field);
+    }
     const match = [{ headers: { 'user-agent': { regex: '.*Firefox.*' } } }];
     const sessionAffinity = { cookieName: 'c', maxAge: 60 };
     expect(canaryOf(changed({}, { match }, { sessionAffinity }))['analysis']).toMatchObject({

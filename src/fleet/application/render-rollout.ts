@@ -1,4 +1,5 @@
 import type { Rollout } from '../../api/application.ts';
+import { isBuiltinMetric } from '../../api/canary-analysis.ts';
 import { type JsonObject, withoutUndefined } from '../../machinery/json.ts';
 import type { Unstructured } from '../../machinery/object.ts';
 
@@ -20,7 +21,6 @@ export interface RolloutPlace {
 export const rolloutAnnotation = 'kurator.dev/rollout';
 
 const flaggerApiVersion = 'flagger.app/v1beta1';
-const builtinMetrics = new Set(['request-success-rate', 'request-duration']);
 const providerNamespaces: Readonly<Record<string, string>> = {
   istio: 'istio-system',
   kuma: 'kuma-system',
@@ -95,18 +95,23 @@ export function renderCanary(
 function renderAnalysis(rollout: Rollout, place: RolloutPlace): object {
   const { trafficRouting: routing, trafficAnalysis: analysis } = rollout.rolloutPolicy;
   const iterations = routing.analysisTimes ?? 0;
+  const { maxWeight, stepWeight, stepWeights, stepWeightPromotion } = routing.canaryStrategy ?? {};
   return {
     interval: `${analysis.checkIntervalSeconds}s`,
     threshold: analysis.checkFailedTimes,
     iterations: iterations > 0 ? iterations : undefined,
-    ...routing.canaryStrategy,
+    // A weight of 0 is one that is not given.
+    maxWeight: maxWeight || undefined,
+    stepWeight: stepWeight || undefined,
+    stepWeights,
+    stepWeightPromotion: stepWeightPromotion || undefined,
     match: routing.match,
     sessionAffinity: analysis.sessionAffinity,
     metrics: analysis.metrics?.map((metric) => ({
       name: metric.name,
       interval: `${metric.intervalSeconds ?? 60}s`,
       thresholdRange: metric.thresholdRange,
-      templateRef: builtinMetrics.has(metric.name)
+      templateRef: isBuiltinMetric(metric.name)
         ? undefined
         : { name: metric.name, namespace: namespaceOf(rollout) },
     })),

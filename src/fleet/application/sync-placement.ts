@@ -14,6 +14,7 @@ import type { Unstructured } from '../../machinery/object.ts';
 import type { InstalledRollout } from './member-engine.ts';
 import type { Reachable } from './member-engines.ts';
 import type { Placement, Readiness, RemoveTask, SyncTask } from './placement.ts';
+import { reportPhase } from './placement-events.ts';
 import { type PolicyBuilds, PolicyBuildError } from './policy-builds.ts';
 import { isSameRollout, plannedRollout } from './member-rollout.ts';
 import type { RolloutPlace } from './render-rollout.ts';
@@ -159,7 +160,9 @@ export async function installRollout(run: PlacementRun, rollout: Rollout): Promi
   try {
     const installed = await rollouts.install(rollout, placeOf(run), signal);
     const canary = rollouts.canaryStatus(installed.namespace, installed.name);
+    const { canary: before } = placement.known;
     placement.learn({ rollout: installed, ...(canary === undefined ? {} : { canary }) });
+    reportPhase(placement, before, run.report);
     return undefined;
   } catch (error) {
     if (signal.aborted) throw error;

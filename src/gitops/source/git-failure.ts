@@ -3,6 +3,7 @@ import { checkoutError, type SourceError } from './source-error.ts';
 
 const authenticationFailed =
   /Authentication failed|could not read (?:Username|Password)|returned error: 40[13]\b|HTTP 40[13] /;
+const redirected = /returned error: 30[12378]\b/;
 const repositoryNotFound = /repository '.*' not found|returned error: 404\b/;
 
 /** What git's standard error means, in Flux's words. */
@@ -10,8 +11,7 @@ export function gitFailure(stderr: string, url: string, doing: Doing): SourceErr
   if (repositoryNotFound.test(stderr)) {
     return checkoutError(`unable to clone: repository not found: git repository: '${url}'`);
   }
-  const why = authenticationFailed.test(stderr) ? 'authentication required' : lastComplaint(stderr);
-  return operationError(doing, url, why);
+  return operationError(doing, url, complaintOf(stderr));
 }
 
 /** What was going on when it failed; `read` is after the remote has done its part. */
@@ -22,6 +22,13 @@ export function operationError(doing: Doing, url: string, why: string): SourceEr
   return checkoutError(
     doing === 'list' ? `unable to list remote for '${url}': ${why}` : `unable to clone '${url}': ${why}`,
   );
+}
+
+function complaintOf(stderr: string): string {
+  if (authenticationFailed.test(stderr)) return 'authentication required';
+  if (redirected.test(stderr))
+    return 'the server redirects to another address, which is not followed: use that one';
+  return lastComplaint(stderr);
 }
 
 function lastComplaint(stderr: string): string {
@@ -35,9 +42,11 @@ function lastComplaint(stderr: string): string {
 
 /** A server can say back to git what git has sent. */
 export function redact(text: string, credentials: Credentials): string {
-  const { password, bearerToken } = credentials;
+  const { username, password = '', bearerToken } = credentials;
   const header = authorization(credentials);
-  const secrets = [header, header?.split(' ')[1], password, bearerToken]
+  // A name without a password is a token: https://TOKEN@host/, or TOKEN:x-oauth-basic.
+  const token = password === '' || password === 'x-oauth-basic' ? username : undefined;
+  const secrets = [header, header?.split(' ')[1], password, bearerToken, token]
     .flatMap((secret) => (secret === undefined ? [] : [secret, encodeURIComponent(secret)]))
     .filter((secret) => secret !== '');
   return secrets.reduce((left, secret) => left.replaceAll(secret, '[redacted]'), text);

@@ -105,6 +105,8 @@ function conditionsOf(state: SourceState): Wanted[] {
       condition('FetchFailed', 'True', reason, message),
     ];
   }
+  // It rests, and has never been looked at.
+  if (!fetching && artifact === undefined) return [];
   if (fetching || artifact === undefined) {
     const message = progress(upcoming);
     return [

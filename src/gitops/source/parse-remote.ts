@@ -31,14 +31,17 @@ export function parseRemote({ url, credentials, timeoutMs }: GitRemote): GitRemo
   };
 }
 
-/** An address that may be shown. */
+/** An address that may be shown. In one that cannot be read a password may hold anything: all before `@` goes. */
 export function withoutUserInfo(url: string): string {
-  const at = url.indexOf('://');
-  const start = at === -1 ? 0 : at + 3;
-  const slash = url.indexOf('/', start);
-  const authority = url.slice(start, slash === -1 ? url.length : slash);
-  const host = authority.slice(authority.lastIndexOf('@') + 1);
-  return (url.slice(0, start) + host + (slash === -1 ? '' : url.slice(slash))).slice(0, 500);
+  const parsed = URL.parse(url);
+  if (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') {
+    parsed.username = '';
+    parsed.password = '';
+    return parsed.href.slice(0, 500);
+  }
+  const scheme = /^[a-z][a-z0-9+.-]*:[/\\]*/i.exec(url)?.[0] ?? '';
+  const rest = url.slice(Math.max(scheme.length, url.lastIndexOf('@') + 1));
+  return (scheme + rest).slice(0, 500);
 }
 
 function decoded(text: string): string {

@@ -60,7 +60,7 @@ function parseListing(output: Buffer, limits: TreeLimits): Listing {
     const path = checkPath(line.slice(head.length), limits);
     if (paths.has(path)) throw checkoutError(`the path ${JSON.stringify(path)} is there twice`);
     paths.add(path);
-    if (paths.size > limits.entries) throw checkoutError(`more than ${limits.entries} files`);
+    if (paths.size > limits.entries) throw checkoutError(`the commit has more than ${limits.entries} files`);
     if (type === 'commit') empty.push(path);
     else if (type === 'blob' && mode.startsWith('100')) blobs.push({ path, id, size: Number(size) });
   }
@@ -91,14 +91,14 @@ async function readBlobs(
   for (const { path, size } of blobs) {
     if (!(size <= limits.fileBytes)) {
       throw checkoutError(
-        `${JSON.stringify(path)} has ${size} bytes, more than ${limits.fileBytes}; leave it out with spec.ignore`,
+        `${JSON.stringify(path)} has ${size} bytes, more than ${limits.fileBytes}; leave it out with gitRepository.ignore`,
       );
     }
     total += size;
   }
   if (total > limits.totalBytes) {
     throw checkoutError(
-      `all files have ${total} bytes together, more than ${limits.totalBytes}; leave some out with spec.ignore`,
+      `all files have ${total} bytes together, more than ${limits.totalBytes}; leave some out with gitRepository.ignore`,
     );
   }
   if (blobs.length === 0) return new Map();

@@ -1,25 +1,28 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { realClock } from '../../base/clock.ts';
-import type { FetchResponse } from '../../base/fetch.ts';
-import { gitServer } from '../../cli/git-server.ts';
 import { noCredentials, type Credentials } from './credentials.ts';
 import { defaultTreeLimits } from './file-tree.ts';
+import { startGitServer, type TestGitServer } from './git-server.test-double.ts';
 import { type GitCommand, runGit } from './run-git.ts';
 import { systemGit } from './system-git.ts';
 
 const path = process.env['PATH'] ?? '';
 let folder: string;
 let work: string;
-let server: Server;
+let server: TestGitServer;
 let base: string;
-/** Takes requests away from the git server. */
-let intercept: (request: IncomingMessage, response: ServerResponse) => boolean = () => false;
 const commands: GitCommand[] = [];
 const repositories = new Map<string, string>();
 const never = new AbortController().signal;
@@ -63,42 +66,34 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'empty'));
   execFileSync('git', ['init', '-q', '--bare', join(folder, 'empty')]);
   repositories.set('app', join(work, '.git')).set('empty', join(folder, 'empty'));
-  const handler = gitServer(repositories);
-  server = createServer((request, response) => {
-    if (intercept(request, response)) return;
-    const headers = Object.fromEntries(Object.entries(request.headers).map(([k, v]) => [k, String(v)]));
-    const stop = new AbortController();
-    response.once('close', () => stop.abort());
-    const answer = async (): Promise<FetchResponse> =>
-      handler({
-        method: request.method ?? '',
-        url: request.url ?? '',
-        headers,
-        remoteAddress: '127.0.0.1',
-        signal: stop.signal,
-        body: () => request as AsyncIterable<Uint8Array>,
-      });
-    void answer().then(async (result) => {
-      response.writeHead(result.status, Object.fromEntries(result.headers));
-      for await (const chunk of result.body()) response.write(chunk);
-      response.end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await startGitServer(repositories);
+  base = server.base;
 });
 
 afterEach(() => {
-  intercept = () => false;
+  server.intercept = () => false;
   // Then nothing is left behind, whatever happened.
   expect(readdirSync(join(folder, 'scratch'))).toEqual([]);
+  expect(processesOf(join(folder, 'scratch'))).toEqual([]);
 });
 
 afterAll(() => {
-  server.closeAllConnections();
-  server.close();
+  server[Symbol.dispose]();
   rmSync(folder, { recursive: true });
 });
+
+/** What still runs for an operation, git's own children included: all have its folder in their environment. */
+function processesOf(scratch: string): string[] {
+  // Only Linux tells.
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc').filter((id) => {
+    try {
+      return /^\d+$/.test(id) && readFileSync(`/proc/${id}/environ`, 'utf8').includes(`HOME=${scratch}/`);
+    } catch {
+      return false;
+    }
+  });
+}
 
 function transport(limits: Partial<typeof defaultTreeLimits> = {}) {
   return systemGit({
@@ -210,7 +205,7 @@ test('an empty repository, a missing one, and nobody there', async () => {
 });
 
 test('a server of the old protocol gives only what references lead to: then that is searched', async () => {
-  intercept = (request) => {
+  server.intercept = (request) => {
     delete request.headers['git-protocol'];
     return false;
   };
@@ -223,7 +218,7 @@ test('a server of the old protocol gives only what references lead to: then that
 
 test('credentials reach the server, but no argument and no error', async () => {
   const seen: (string | undefined)[] = [];
-  intercept = (request, response) => {
+  server.intercept = (request, response) => {
     seen.push(request.headers.authorization);
     const isKnown = request.headers.authorization === `Basic ${btoa('kate:hunter-2')}`;
     // A server that says back what it got.
@@ -256,9 +251,40 @@ test('credentials reach the server, but no argument and no error', async () => {
   expect(JSON.stringify(commands.map(({ args }) => args))).not.toMatch(/hunter|Basic|Bearer/);
 });
 
+test('a token that stands alone in an address is a secret too', async () => {
+  server.intercept = (_request, response) => {
+    response.writeHead(500).end('hunter-4');
+    return true;
+  };
+  for (const info of ['hunter-4', 'hunter-4:', 'hunter-4:x-oauth-basic']) {
+    const url = base.replace('//', `//${info}@`) + '/app';
+    const failed = await transport()
+      .resolve({ url, credentials: noCredentials, timeoutMs: 60_000 }, {}, never)
+      .catch((error: unknown) => String(error));
+    expect(failed).toContain(`unable to list remote for '${base}/app'`);
+    expect(failed).not.toContain('hunter');
+  }
+});
+
+test.each([
+  'https://kate:hunter-5@ex ample/x',
+  'https:///kate:hunter-5@ex ample/x',
+  'https:kate:hunter-5@ex ample/x',
+  'https://kate:hunter/5@example.org/x',
+  'https://kate:hunter#5@example.org/x',
+  'https://\\kate:hunter-5@example.org:port/x',
+  'kate:hunter-5@example.org',
+])('an address that cannot be read is not shown with its password: %s', async (url) => {
+  const failed = await transport()
+    .resolve({ url, credentials: noCredentials, timeoutMs: 60_000 }, {}, never)
+    .catch((error: unknown) => String(error));
+  expect(failed).toContain('failed to parse url');
+  expect(failed).not.toContain('hunter');
+});
+
 test('redirects are not followed: credentials stay with whom they are for', async () => {
   let followed = 0;
-  intercept = (request, response) => {
+  server.intercept = (request, response) => {
     if (request.url?.startsWith('/elsewhere') === true) followed += 1;
     if (request.url?.startsWith('/app') !== true) return false;
     response.writeHead(302, { location: `${base}/elsewhere${request.url.slice(4)}` }).end();
@@ -330,6 +356,31 @@ test('a few objects can be a tree without end: it is given up', async () => {
   await expect(fetchAt({ branch: 'bomb' }, { entries: 5000 })).rejects.toThrow('the repository is too large');
 });
 
+test('a pack of a few bytes that stands for a huge file is not unpacked in memory', async () => {
+  const zeros = Buffer.alloc(300 * 2 ** 20);
+  const id = execFileSync('git', ['hash-object', '-w', '--stdin'], { cwd: work, input: zeros });
+  const tree = git(['mktree'], `100644 blob ${id.toString().trim()}\thuge.bin\n`);
+  const huge = git(['commit-tree', tree, '-m', 'huge']);
+  git(['update-ref', 'refs/heads/huge', huge]);
+  // Through index-pack, as with many objects; with less memory than the file has bytes.
+  const real = execFileSync('which', ['git'], { env: { PATH: path } })
+    .toString()
+    .trim();
+  const script = `#!/bin/sh\nulimit -v 262144\nexec ${real} -c fetch.unpackLimit=1 "$@"\n`;
+  mkdirSync(join(folder, 'bin'));
+  writeFileSync(join(folder, 'bin', 'git'), script, { mode: 0o755 });
+  const source = systemGit({
+    clock: realClock(),
+    run: runGit,
+    scratchFolder: join(folder, 'scratch'),
+    path: `${join(folder, 'bin')}:${path}`,
+  });
+  const resolved = { commit: huge, revision: '', fullName: 'refs/heads/huge' };
+  await expect(source.fetch(remote(), resolved, undefined, never)).rejects.toThrow(
+    '"huge.bin" has 314572800 bytes, more than 10485760',
+  );
+});
+
 test('what is ignored does not count: a huge picture is never read', async () => {
   git(['checkout', '-q', '-b', 'pictures', 'master']);
   write('big.png', 'x'.repeat(1000));
@@ -358,7 +409,7 @@ test('a commit is fetched although its branch was pushed over meanwhile', async 
 
 test('a server that does not answer is given up after the timeout, which starts with its turn', async () => {
   let asked = 0;
-  intercept = () => {
+  server.intercept = () => {
     asked += 1;
     return asked <= 2;
   };
@@ -376,7 +427,7 @@ test('an aborted operation ends its processes at once, waiting ones included', a
   const stop = new AbortController();
   let asked = 0;
   const silence = new Promise<void>((resolve) => {
-    intercept = () => {
+    server.intercept = () => {
       asked += 1;
       if (asked === 2) resolve();
       return true;
@@ -386,10 +437,12 @@ test('an aborted operation ends its processes at once, waiting ones included', a
   const pending = Array.from({ length: 5 }, () => source.resolve(remote(), {}, stop.signal));
   const settled = Promise.allSettled(pending);
   await silence;
-  // Two at once, no more.
+  // Two at once, no more; each with a child that talks to the server.
   expect(asked).toBe(2);
+  if (process.platform === 'linux')
+    expect(processesOf(join(folder, 'scratch')).length).toBeGreaterThanOrEqual(4);
   stop.abort();
   expect((await settled).map(({ status }) => status)).toEqual(Array(5).fill('rejected'));
-  intercept = () => false;
+  server.intercept = () => false;
   await expect(source.resolve(remote(), {}, never)).resolves.toMatchObject({ revision: /^master@sha1:/ });
 });

@@ -50,6 +50,8 @@ const settings = {
   'maintenance.auto': 'false',
   'gc.auto': '0',
   'core.fsync': 'none',
+  // Larger ones are not held in memory: a pack of a few bytes can stand for a file of gigabytes.
+  'core.bigFileThreshold': '16m',
 };
 
 /** Repositories over HTTP(S) with the machine's git, which gets to see nothing but what it needs. */
@@ -92,7 +94,7 @@ export function systemGit(options: SystemGitOptions): GitTransport {
   };
 }
 
-/** Git with a scratch repository of its own. */
+/** Git with a folder of its own for its repository. */
 interface Session {
   readonly url: string;
   readonly folder: string;
@@ -153,7 +155,6 @@ async function withSession<T>(
         }
       },
     };
-    await session.git(['init', '--quiet', '--bare', '--template=']);
     return await work(session);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -165,6 +166,9 @@ function environment(remote: GitRemote, folder: string, path: string): Record<st
   const header = authorization(remote.credentials);
   const config = Object.entries({
     ...settings,
+    // Should this process be killed, its git does not wait for a silent server for ever.
+    'http.lowSpeedLimit': '1',
+    'http.lowSpeedTime': String(Math.ceil(remote.timeoutMs / 1000) + 1),
     ...(header === undefined ? {} : { 'http.extraHeader': `Authorization: ${header}` }),
     ...(remote.credentials.ca === undefined ? {} : { 'http.sslCAInfo': join(folder, 'ca.pem') }),
   });
@@ -231,6 +235,8 @@ async function download(
       session.git([...args, '--end-of-options', session.url, ...refs], '', maxRefsBytes, signal),
     );
   };
+  // A question for references needs no repository.
+  await session.git(['init', '--quiet', '--bare', '--template=']);
   let fetched = await fetch(['--depth=1'], [`+${commit}:refs/heads/wanted`]);
   // An old server gives only what a reference names: then by the reference, or everything to search in.
   if (fetched.code !== 0 && refusedCommit.test(fetched.stderr)) {

@@ -6,6 +6,7 @@ import type { KubeObject } from '../../machinery/object.ts';
  */
 
 const prefix = 'kustomize.toolkit.fluxcd.io';
+const directives = new Set(['reconcile', 'ssa', 'prune', 'force'].map((name) => `${prefix}/${name}`));
 
 function says({ metadata }: KubeObject, name: string, value: string): boolean {
   const key = `${prefix}/${name}`;
@@ -32,4 +33,18 @@ export function isKept(live: KubeObject): boolean {
 /** `force: enabled`, in git: deleted and made anew where a change is refused. */
 export function isForced(desired: KubeObject): boolean {
   return says(desired, 'force', 'enabled');
+}
+
+/** `ssa: Merge`, in git: what others have set beside it stays. */
+export function isMerged(desired: KubeObject): boolean {
+  return says(desired, 'ssa', 'merge');
+}
+
+/** Where on a live object such labels and annotations are. */
+export function directivesOf({ metadata }: KubeObject): readonly (readonly string[])[] {
+  return (['labels', 'annotations'] as const).flatMap((where) =>
+    Object.keys(metadata[where] ?? {})
+      .filter((key) => directives.has(key))
+      .map((key) => ['metadata', where, key]),
+  );
 }

@@ -79,7 +79,10 @@ async function remove(
 }
 
 /** In the version that was applied, or in any: a version may be served no more. */
-function servedKind(mapping: ResourceMapping, { group, version, kind }: ObjectRef): ResourceKind | undefined {
+export function servedKind(
+  mapping: ResourceMapping,
+  { group, version, kind }: ObjectRef,
+): ResourceKind | undefined {
   return mapping.byKind({ group, version, kind }) ?? mapping.byKind({ group, kind });
 }
 

@@ -1,153 +1,20 @@
 import { expect, test } from 'vitest';
-import { VirtualClock } from '../../base/clock.ts';
-import { type Fetch, FetchError } from '../../base/fetch.ts';
-import { silentLog } from '../../base/log.ts';
-import { seededRandom } from '../../base/random.ts';
-import { createClient, type RestClient } from '../../kube/rest-client.ts';
-import type { ResourceKind } from '../../kube/resource-client.ts';
 import type { Unstructured } from '../../machinery/object.ts';
-import { type Cluster, inProcessServer, startCluster } from '../../sandbox/apiserver/cluster.ts';
-import type { InventoryEntry } from './inventory.ts';
-import type { SyncOwner } from './ownership.ts';
-import { SyncCluster } from './sync-cluster.ts';
-import type { SyncOutcome, SyncRequest } from './sync.ts';
-
-const owner: SyncOwner = {
-  name: 'demo-0-attachedcluster-m1',
-  namespace: 'default',
-  application: 'demo',
-  policy: 'demo-0',
-};
-const kind = (group: string, resource: string, name: string, namespaced = true): ResourceKind => ({
-  group,
-  version: 'v1',
-  resource,
-  kind: name,
-  namespaced,
-});
-const deployments = kind('apps', 'deployments', 'Deployment');
-const configMaps = kind('', 'configmaps', 'ConfigMap');
-const services = kind('', 'services', 'Service');
-const namespaces = kind('', 'namespaces', 'Namespace', false);
-
-const object = (apiVersion: string, of: string, name: string, rest: object = {}): Unstructured => ({
-  apiVersion,
-  kind: of,
-  metadata: { name, namespace: 'web' },
-  ...rest,
-});
-const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'web' } } as Unstructured;
-const config = (name: string, value = '1'): Unstructured =>
-  object('v1', 'ConfigMap', name, { data: { value } });
-const workload = (replicas: number, image = 'app:1'): Unstructured =>
-  object('apps/v1', 'Deployment', 'app', {
-    spec: {
-      replicas,
-      selector: { matchLabels: { app: 'app' } },
-      template: {
-        metadata: { labels: { app: 'app' } },
-        spec: { containers: [{ name: 'app', image }] },
-      },
-    },
-  });
-const service = object('v1', 'Service', 'app', {
-  spec: { selector: { app: 'app' }, ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 8080 }] },
-});
-const all = [service, workload(2), namespace, config('a')];
-
-class World {
-  readonly clock = new VirtualClock();
-  readonly requests: string[] = [];
-  readonly user: RestClient;
-  inventory: readonly InventoryEntry[] = [];
-  /** Requests after which the process of the sync dies. */
-  budget = Infinity;
-  readonly #server: Cluster;
-  #stop = new AbortController();
-  #sync: SyncCluster | undefined;
-  #running: Promise<void>[] = [];
-
-  private constructor(clock: VirtualClock, server: Cluster) {
-    this.clock = clock;
-    this.#server = server;
-    this.user = createClient({ fetch: server.fetch, server: inProcessServer, clock, userAgent: 'kubectl' });
-  }
-
-  static run(story: (world: World) => Promise<void>): Promise<void> {
-    const clock = new VirtualClock();
-    const work = async (): Promise<void> => {
-      const server = await startCluster({ clock, random: seededRandom('sync'), log: silentLog });
-      const world = new World(clock, server);
-      try {
-        world.restart();
-        await story(world);
-      } finally {
-        world.#stop.abort();
-        await Promise.all(world.#running);
-        await server.close();
-      }
-    };
-    return clock.run(work());
-  }
-
-  get sync(): SyncCluster {
-    if (this.#sync === undefined) throw new Error('not running');
-    return this.#sync;
-  }
-
-  /** A new process: it knows the inventory, and nothing else. */
-  restart(): void {
-    this.#stop.abort();
-    this.#stop = new AbortController();
-    const { clock } = this;
-    const { signal } = this.#stop;
-    const fetch: Fetch = (url, init = {}) => {
-      const { method = 'GET' } = init;
-      const dead = new FetchError('Unreachable', 'killed');
-      if (signal.aborted || this.budget <= 0) return Promise.reject(dead);
-      if (!url.includes('watch=')) this.requests.push(`${method} ${new URL(url).pathname}`);
-      if (method !== 'GET') this.budget -= 1;
-      return this.#server.fetch(url, init);
-    };
-    const client = createClient({ fetch, server: inProcessServer, clock, userAgent: 'sync' });
-    this.#sync = new SyncCluster({ client, clock, random: seededRandom('sync'), log: silentLog });
-    this.#running.push(this.#sync.run(signal));
-  }
-
-  apply(objects: readonly Unstructured[], more: Partial<SyncRequest> = {}): Promise<SyncOutcome> {
-    return this.sync.apply(
-      {
-        owner,
-        revision: 'main@sha1:1',
-        objects,
-        prune: true,
-        force: false,
-        timeoutMs: 60_000,
-        inventory: this.inventory,
-        remember: async (inventory) => void (this.inventory = inventory),
-        ...more,
-      },
-      this.#stop.signal,
-    );
-  }
-
-  remove(): Promise<SyncOutcome> {
-    const options = { prune: true, timeoutMs: 60_000 };
-    return this.sync.remove(owner, this.inventory, options, this.#stop.signal);
-  }
-
-  async names(of: ResourceKind): Promise<readonly string[]> {
-    const { items } = await this.user.resource(of).listAll({ labelSelector: 'viridian.dev/application' });
-    return items.map(({ metadata }) => metadata.name ?? '');
-  }
-
-  get(of: ResourceKind, name: string): Promise<Unstructured> {
-    return this.user.resource(of).get({ namespace: 'web', name });
-  }
-}
-
-const told = ({ changes }: SyncOutcome): readonly string[] =>
-  changes.map(({ ref, action }) => `${ref.kind}/${ref.name} ${action}`);
+import {
+  all,
+  config,
+  configMaps,
+  deployments,
+  namespace,
+  namespaces,
+  object,
+  owner,
+  service,
+  services,
+  told,
+  workload,
+  World,
+} from './sync-world.test-double.ts';
 
 test('objects are applied in order, and what is the same makes no request', () =>
   World.run(async (world) => {

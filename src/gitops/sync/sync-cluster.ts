@@ -11,10 +11,10 @@ import { asJson } from '../../machinery/object.ts';
 import { stageOf, stages } from './apply-order.ts';
 import { ApplyRun, type Applied } from './apply-run.ts';
 import { fieldManager, leaveToRollout } from './co-ownership.ts';
-import { entryOf, type InventoryEntry, type ObjectRef, unionOf, without } from './inventory.ts';
+import { entryOf, type InventoryEntry, type ObjectRef, refOf, unionOf, without } from './inventory.ts';
 import { KindCaches } from './kind-cache.ts';
 import { keyOfOwner, type SyncOwner } from './ownership.ts';
-import { pruneObjects } from './prune.ts';
+import { pruneObjects, servedKind } from './prune.ts';
 import type { SyncChange, SyncFailure, SyncOutcome, SyncRequest } from './sync.ts';
 import { syncObjects } from './sync-objects.ts';
 
@@ -38,6 +38,9 @@ interface OwnerState {
   readonly onDrift: Set<() => void>;
   readonly onHealth: Set<() => void>;
 }
+
+/** How long first lists may take, in milliseconds. */
+const followMs = 30_000;
 
 /** Applies what git says to one cluster, and watches what it has applied. */
 export class SyncCluster {
@@ -71,6 +74,23 @@ export class SyncCluster {
       if (signal.aborted) throw error;
       return { ...outcome, failure: failureOf('ReconciliationFailed', error) };
     }
+  }
+
+  /**
+   * Watches what somebody else, or an earlier connection, has applied: {@link health} tells of it from then on. Nothing
+   * is changed.
+   */
+  async follow(owner: SyncOwner, inventory: readonly InventoryEntry[], signal: AbortSignal): Promise<void> {
+    const mapping = await this.#discovery.mapping();
+    const applied = inventory.flatMap((entry): readonly [string, Applied][] => {
+      const ref = refOf(entry);
+      if (ref === undefined) return [];
+      const kind = servedKind(mapping, ref);
+      return kind === undefined ? [] : [[entry.id, { ref, kind, desired: undefined }]];
+    });
+    using deadline = this.#options.clock.timeout(followMs, signal);
+    await Promise.all(applied.map(([, { kind }]) => this.#caches.synced(kind, deadline.signal)));
+    this.#stateOf(owner).applied = new Map(applied);
   }
 
   /**

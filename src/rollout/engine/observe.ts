@@ -1,7 +1,8 @@
 import { canaryFinalizer, type Canary } from '../../api/canary.ts';
 import type { RolloutCluster } from '../cluster.ts';
 import type { Router, Services, Target, TargetView } from '../effects.ts';
-import type { Answers, Memory, Observation, Routes } from '../observation.ts';
+import type { Answers, Conflict, Memory, Observation, Routes } from '../observation.ts';
+import { unsupportedAutoscaler } from '../targets/autoscaler.ts';
 import { unsupportedTarget } from '../targets/targets.ts';
 import { type CanaryIndex, keyOf } from './canary-index.ts';
 
@@ -78,20 +79,26 @@ function olderRival(
   canary: Canary,
   { canaries }: Pick<RolloutCluster, 'canaries'>,
   index: CanaryIndex,
-): string | undefined {
+): Conflict | undefined {
   const age = ({ metadata }: Canary): string => `${metadata.creationTimestamp ?? ''} ${metadata.name ?? ''}`;
   for (const key of index.sharing(canary)) {
     const other = canaries.store.get(key);
     if (other === undefined || key === keyOf(canary) || age(other) > age(canary)) continue;
     const { kind, name } = canary.spec.targetRef;
-    return `canary ${other.metadata.name ?? ''} has the target ${kind}/${name} already: delete one of the two`;
+    const message = `canary ${other.metadata.name ?? ''} has the target ${kind}/${name} already: delete one of the two`;
+    return { reason: 'TargetConflict', message };
   }
   return undefined;
 }
 
-function unsupported({ spec }: Canary, { provider, target, router }: Parts): string | undefined {
-  const unsupportedKind = unsupportedTarget(spec.targetRef);
-  if (target === undefined && unsupportedKind !== undefined) return unsupportedKind;
-  if (router !== undefined || provider === 'kubernetes') return undefined;
-  return `provider ${provider} is not supported here: use istio (its kinds must be installed) or kubernetes`;
+function unsupported({ spec }: Canary, { provider, target, router }: Parts): Conflict | undefined {
+  const message =
+    (target === undefined ? unsupportedTarget(spec.targetRef) : undefined) ??
+    unsupportedAutoscaler(spec.autoscalerRef) ??
+    (router === undefined && provider !== 'kubernetes' ? unsupportedProvider(provider) : undefined);
+  return message === undefined ? undefined : { reason: 'Unsupported', message };
+}
+
+function unsupportedProvider(provider: string): string {
+  return `spec.provider: ${provider} is not supported here: use istio (its kinds must be installed) or kubernetes`;
 }

@@ -1,11 +1,5 @@
 import type { Canary } from '../../api/canary.ts';
 
-export type BuiltinMetric = 'request-success-rate' | 'request-duration';
-
-export function isBuiltin(name: string): name is BuiltinMetric {
-  return name === 'request-success-rate' || name === 'request-duration';
-}
-
 /** Templates of the builtin metrics of a provider, to the letter of Flagger's. */
 export interface Observer {
   readonly successRate: string;

@@ -1,12 +1,12 @@
 import { errorMessage } from '../../base/errors.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import type { CanaryMetric } from '../../api/canary-analysis.ts';
+import { type BuiltinMetric, type CanaryMetric, isBuiltinMetric } from '../../api/canary-analysis.ts';
 import type { Canary } from '../../api/canary.ts';
 import { destinationOf, type Outside } from '../destination.ts';
 import type { Checks } from '../effects.ts';
 import type { MetricsResult } from '../observation.ts';
-import { type BuiltinMetric, isBuiltin, observerOf, providerKey } from './builtin-queries.ts';
+import { observerOf, providerKey } from './builtin-queries.ts';
 import { prepareTemplate, queryModel, templateName, type TemplateSources } from './metric-templates.ts';
 import {
   pingPrometheus,
@@ -62,12 +62,12 @@ export function prometheusChecks(options: ChecksOptions): Checks {
 function checksOf(measuring: Measuring): (() => Promise<MetricsResult>)[] {
   const metrics = measuring.canary.spec.analysis.metrics ?? [];
   const first = metrics.flatMap((metric) => [
-    ...(isBuiltin(metric.name) ? [() => checkBuiltin(measuring, metric)] : []),
+    ...(isBuiltinMetric(metric.name) ? [() => checkBuiltin(measuring, metric)] : []),
     ...(hasQuery(metric) ? [() => checkInline(measuring, metric, metric.query ?? '')] : []),
   ]);
   const second = metrics.flatMap((metric) => {
     if (isTemplateMetric(metric)) return [() => checkTemplate(measuring, metric)];
-    if (isBuiltin(metric.name) || hasQuery(metric)) return [];
+    if (isBuiltinMetric(metric.name) || hasQuery(metric)) return [];
     return [
       async () => failed('Metric query failed for no usable metrics template and query were configured'),
     ];
@@ -200,7 +200,7 @@ async function probe({
   signal,
 }: Measuring): Promise<{ readonly error: string | undefined }> {
   const metrics = canary.spec.analysis.metrics ?? [];
-  if (metrics.some((metric) => isBuiltin(metric.name) || hasQuery(metric))) {
+  if (metrics.some((metric) => isBuiltinMetric(metric.name) || hasQuery(metric))) {
     const server = metricsServerOf(options, canary);
     const error = typeof server === 'string' ? server : await pingPrometheus(options, server, signal);
     // The misspelling is Flagger's, and scripts know it.

@@ -107,6 +107,27 @@ describe('what is written', () => {
     ]);
   });
 
+  test('a suffix, which Istio does not know, is told as a pattern', async () => {
+    const canary = canaryOf(
+      { match: [{ uri: { suffix: '.html' } }] },
+      {
+        iterations: 5,
+        match: [{ headers: { 'user-agent': { suffix: 'Firefox (ESR)' }, a: { exact: 'b' } } }],
+      },
+    );
+    expect((await written(canary, routes(0)))['http']).toMatchObject([
+      {
+        match: [
+          {
+            uri: { regex: '.*\\.html' },
+            headers: { 'user-agent': { regex: '.*Firefox \\(ESR\\)' }, a: { exact: 'b' } },
+          },
+        ],
+      },
+      { match: [{ uri: { regex: '.*\\.html' } }] },
+    ]);
+  });
+
   test('11.3.11: merged conditions keep all of their keys', async () => {
     const canary = canaryOf(
       { match: [{ uri: { prefix: '/' }, headers: { host: { exact: 'h' } } }, { port: 80 }] },

@@ -25,3 +25,32 @@ function mergeMatch(one: MatchRequest, base: MatchRequest): MatchRequest {
   }
   return merged;
 }
+
+type TextMatch = NonNullable<MatchRequest['uri']>;
+
+/**
+ * The same condition for Istio, which has no suffixes: its definitions prune them, and what is left would match
+ * everything.
+ */
+export function withoutSuffixes(match: MatchRequest): MatchRequest {
+  const result: MatchRequest = { ...match };
+  for (const name of ['uri', 'scheme', 'method', 'authority'] as const) {
+    const text = match[name];
+    if (text !== undefined) result[name] = withoutSuffix(text);
+  }
+  for (const name of ['headers', 'withoutHeaders', 'queryParams'] as const) {
+    const texts = match[name];
+    if (texts === undefined) continue;
+    result[name] = Object.fromEntries(
+      Object.entries(texts).map(([key, text]): [string, TextMatch] => [key, withoutSuffix(text)]),
+    );
+  }
+  return result;
+}
+
+function withoutSuffix(text: TextMatch): TextMatch {
+  const { suffix, ...others } = text;
+  return suffix === undefined
+    ? text
+    : { ...others, regex: `.*${suffix.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}` };
+}

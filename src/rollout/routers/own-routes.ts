@@ -5,7 +5,7 @@ import { jsonClone, type Json, type JsonObject } from '../../machinery/json.ts';
 import type { Cookies } from '../effects.ts';
 import type { Routes } from '../observation.ts';
 import { apexNames } from './apex-names.ts';
-import { type MatchRequest, mergeMatches } from './match-conditions.ts';
+import { type MatchRequest, mergeMatches, withoutSuffixes } from './match-conditions.ts';
 import {
   canaryCookie,
   cookieMatch,
@@ -54,7 +54,7 @@ function route(
   const { uri, authority } = rewrite;
   const isRewriting = Boolean(uri) || Boolean(authority);
   return present({
-    match: matches !== undefined && matches.length > 0 ? matches : undefined,
+    match: matches !== undefined && matches.length > 0 ? matches.map(withoutSuffixes) : undefined,
     rewrite: isRewriting ? present({ uri: uri || undefined, authority: authority || undefined }) : undefined,
     timeout: timeout || undefined,
     retries,

@@ -9,6 +9,13 @@ import { replace, withLabels } from './writes.ts';
 
 const copied: readonly string[] = ['minReplicas', 'maxReplicas', 'metrics', 'behavior'];
 
+/** Why an autoscaler cannot be used because of its kind. */
+export function unsupportedAutoscaler(reference: Canary['spec']['autoscalerRef']): string | undefined {
+  if (reference === undefined || reference.kind === 'HorizontalPodAutoscaler') return undefined;
+  const { kind, name } = reference;
+  return `spec.autoscalerRef: ${kind} ${name} is not supported: use a HorizontalPodAutoscaler`;
+}
+
 /**
  * The autoscaler of the target; undefined where the Canary names none.
  * @throws InvalidInputError when it is missing, or of a kind that is not supported
@@ -16,11 +23,10 @@ const copied: readonly string[] = ['minReplicas', 'maxReplicas', 'metrics', 'beh
 export function autoscalerOf(cluster: RolloutCluster, canary: Canary): Unstructured | undefined {
   const reference = canary.spec.autoscalerRef;
   if (reference === undefined) return undefined;
-  const { kind, name } = reference;
+  const { name } = reference;
   const { namespace } = canary.metadata;
-  if (kind !== 'HorizontalPodAutoscaler') {
-    throw new InvalidInputError(`autoscalerRef ${kind}/${name}: autoscalers of this kind are not supported`);
-  }
+  const unsupported = unsupportedAutoscaler(reference);
+  if (unsupported !== undefined) throw new InvalidInputError(unsupported);
   const found = cluster.horizontalPodAutoscalers.get({ namespace, name });
   if (found !== undefined) return found;
   throw new InvalidInputError(

@@ -331,5 +331,5 @@ describe('a DaemonSet', () => {
 test('a kind that is not supported is told by name', () => {
   const { targetRef } = canaryOf({ targetRef: { apiVersion: 'v1', kind: 'Service', name: 'web' } }).spec;
   expect(targets(world.cluster, options)(canaryOf({ targetRef }))).toBeUndefined();
-  expect(unsupportedTarget(targetRef)).toContain('Service/web of v1 is not supported');
+  expect(unsupportedTarget(targetRef)).toContain('Service web of v1 is not supported');
 });

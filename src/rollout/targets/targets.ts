@@ -36,5 +36,5 @@ export function unsupportedTarget({
 }: Canary['spec']['targetRef']): string | undefined {
   const isWorkload = kind === 'Deployment' || kind === 'DaemonSet';
   if (isWorkload && apiVersion === 'apps/v1') return undefined;
-  return `targetRef ${kind}/${name} of ${apiVersion} is not supported: use a Deployment or DaemonSet of apps/v1`;
+  return `spec.targetRef: ${kind} ${name} of ${apiVersion} is not supported: use a Deployment or DaemonSet of apps/v1`;
 }
