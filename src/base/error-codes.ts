@@ -57,6 +57,8 @@ export const errorCodes = {
   KubeconfigNotSelfContained: 'A kubeconfig from a Secret names a file. Put the data inside (…-data).',
   LeadershipLost:
     'Another process may lead from now on. What this one was doing as the leader has been stopped.',
+  ListFailed:
+    'Objects of a kind cannot be listed on a cluster: permission, connection or definition is missing.',
   MalformedBody:
     'An answer is not the JSON that was promised: often a proxy or a login page answers instead.',
   NamespaceMissing: 'The namespace of a rollout is not there. Apply it, or fix workload.namespace.',

@@ -2,6 +2,7 @@ import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/
 import { sizeOf, type Budget } from './budget.ts';
 import { buildError } from './build-error.ts';
 import { changeField, gvkMatches, type FieldSpec, type PartialGvk } from './field-spec.ts';
+import { compareKinds } from './order.ts';
 import { type Referral, referrals } from './reference-fields.ts';
 import {
   effectiveNamespace,
@@ -40,7 +41,9 @@ export function fixNameReferences(
   budget: Budget,
 ): void {
   const index = indexOf(resources, budget);
-  const byKind = fieldsByKind([...referrals, ...more]);
+  // One field may name objects of several kinds: the first that has the name is meant.
+  const all = [...referrals, ...more].sort((a, b) => compareKinds(a.target, b.target));
+  const byKind = fieldsByKind(all);
   for (const referrer of resources) {
     budget.spendWalks(sizeOf(referrer.object), 2, 'name references');
     const fields = [gvkOfResource(referrer).kind, ''].flatMap((kind) => byKind.get(kind) ?? []);

@@ -1,3 +1,4 @@
+import type { PartialGvk } from './field-spec.ts';
 import type { SortOptions } from './kustomization.ts';
 import { idOf, type Resource, type ResourceId } from './resource.ts';
 
@@ -33,13 +34,7 @@ export function sortLegacy(
   resources: readonly Resource[],
   options: SortOptions['legacySortOptions'],
 ): Resource[] {
-  const [first, last] = [options?.orderFirst ?? defaultFirst, options?.orderLast ?? defaultLast];
-  const rank = (kind: string): number => {
-    const atLast = last.lastIndexOf(kind);
-    if (atLast >= 0) return atLast + 1;
-    const atFirst = first.lastIndexOf(kind);
-    return atFirst < 0 ? 0 : atFirst - first.length;
-  };
+  const rank = rankOf(options?.orderFirst ?? defaultFirst, options?.orderLast ?? defaultLast);
   return resources
     .map((resource) => {
       const id = idOf(resource);
@@ -49,9 +44,30 @@ export function sortLegacy(
     .map(({ resource }) => resource);
 }
 
+/** Of kinds: negative for what comes first, positive for what comes last. */
+function rankOf(first: readonly string[], last: readonly string[]): (kind: string) => number {
+  return (kind) => {
+    const atLast = last.lastIndexOf(kind);
+    if (atLast >= 0) return atLast + 1;
+    const atFirst = first.lastIndexOf(kind);
+    return atFirst < 0 ? 0 : atFirst - first.length;
+  };
+}
+
+const defaultRank = rankOf(defaultFirst, defaultLast);
+
+/** The order of kinds themselves. */
+export function compareKinds(a: PartialGvk, b: PartialGvk): number {
+  return defaultRank(a.kind ?? '') - defaultRank(b.kind ?? '') || compare(gvkText(a), gvkText(b));
+}
+
 /** `~` makes what is missing come last. */
+function gvkText({ group, version, kind }: PartialGvk): string {
+  return [group || '~G', version || '~V', kind || '~K'].join('_');
+}
+
 function sortText(id: ResourceId): readonly [string, string] {
-  const gvk = [id.group || '~G', id.version || '~V', id.kind || '~K'].join('_');
+  const gvk = gvkText(id);
   return [gvk, [gvk, id.namespace || '~X', id.name || '~N'].join('|')];
 }
 

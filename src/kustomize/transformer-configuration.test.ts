@@ -133,6 +133,26 @@ test('configurations tell where custom resources name others, for all levels abo
   });
 });
 
+test('a field that may name several kinds means the first of them, in the order of kinds', () => {
+  const spec = { ref: 'a' };
+  const widget = { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'a' }, spec };
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a' } };
+  const fieldSpecs = [{ path: 'spec/ref' }];
+  const files = {
+    'w.yaml': widget,
+    'names.yaml': {
+      nameReference: [
+        { kind: 'Widget', fieldSpecs },
+        { kind: 'Secret', fieldSpecs },
+      ],
+    },
+    'base/kustomization.yaml': { resources: ['s.yaml'], namePrefix: 'base-' },
+    'base/s.yaml': secret,
+  };
+  const fields = { resources: ['w.yaml', 'base'], configurations: ['names.yaml'], namePrefix: 'p-' };
+  expect(built(fields, files)[0]).toMatchObject({ metadata: { name: 'p-a' }, spec: { ref: 'p-base-a' } });
+});
+
 test('fields of transformers cannot be configured, and that is said', () => {
   const files = { 'labels.yaml': { commonLabels: [{ path: 'spec/own', create: true }] } };
   expect(() => built({ configurations: ['labels.yaml'] }, files)).toThrow(

@@ -58,7 +58,6 @@ const operation = fc.oneof(
   fc.constantFrom(
     { op: 'replace', path: '/metadata/name', value: 'renamed' },
     { op: 'test', path: '/metadata/name', value: 'a' },
-    { op: 'replace', path: '/kind', value: 'Other' },
   ),
 );
 

@@ -55,9 +55,10 @@ export class ApplicationState {
     this.#options = options;
     this.#before = status;
     this.writes = new Coalesced(() => options.write(this));
-    for (const { name, policy, clusterKind, clusterName } of status.inventory ?? []) {
+    for (const { name, policy, clusterKind, clusterName, entries } of status.inventory ?? []) {
       const kind = clusterKind === 'currentCluster' ? clusterKind : 'AttachedCluster';
-      this.#place({ name, policy, cluster: { kind, name: clusterName } });
+      const placement = this.#place({ name, policy, cluster: { kind, name: clusterName } });
+      placement.hasInventory = entries !== undefined;
     }
     const entries = (status.syncStatus ?? []).map(({ name }) => name ?? '');
     this.#order = entries.filter((name) => this.#placements.has(name));
@@ -164,9 +165,7 @@ export class ApplicationState {
   }
 
   #remove(placement: Placement, after: readonly Placement[]): void {
-    const { spec } = placement;
-    // A policy that is suspended, or does not prune, leaves its objects behind.
-    const prune = spec?.kustomization?.prune !== false && spec?.kustomization?.suspend !== true;
+    const prune = placement.prunes;
     placement.assign({ kind: 'remove', prune, after }, `remove ${prune} ${after.length === 0}`);
     // What it waited for may be no longer wanted.
     if (placement.isDue) this.#options.onDue(placement);

@@ -34,14 +34,10 @@ export function syncStatusOf(
 }
 
 /** The entry in `status.inventory`; undefined when nothing would be left to remove. */
-export function inventoryItemOf({
-  known,
-  cluster,
-  owner,
-  spec,
-}: Placement): ApplicationInventoryItem | undefined {
+export function inventoryItemOf(placement: Placement): ApplicationInventoryItem | undefined {
+  const { known, cluster, owner } = placement;
   // What is not to be pruned need not be found again.
-  const entries = spec?.kustomization?.prune === false ? [] : known.entries;
+  const entries = placement.prunes ? known.entries : [];
   if (entries.length === 0 && known.rollout === undefined) return undefined;
   return {
     name: owner.name,

@@ -80,6 +80,8 @@ export class Placement {
   readonly cluster: ClusterRef;
   /** The last spec that is known, for what must be done when it is gone. */
   spec: SyncPolicy | undefined;
+  /** While there is no spec: whether an earlier process has remembered objects, to prune them. */
+  hasInventory = false;
   task: Task = { kind: 'leave' };
   #known: Known;
   readonly #onChange: () => void;
@@ -116,6 +118,13 @@ export class Placement {
 
   get name(): string {
     return this.owner.name;
+  }
+
+  /** Whether its objects go with it: not those of a policy that is suspended, or does not prune. */
+  get prunes(): boolean {
+    if (this.spec === undefined) return this.hasInventory;
+    const { prune, suspend } = this.spec.kustomization ?? {};
+    return prune !== false && suspend !== true;
   }
 
   /** Whether there is work that has not been done since it was asked for. */

@@ -15,6 +15,7 @@ import { entryOf, formatRef, keyOf, type ObjectRef } from './inventory.ts';
 import type { KindCaches } from './kind-cache.ts';
 import type { SyncAction, SyncChange, SyncRequest } from './sync.ts';
 import { kindOf, type SyncObject } from './sync-objects.ts';
+import { takeoverPatch } from './takeover.ts';
 
 /** What an apply has declared of an object. */
 export interface Applied {
@@ -22,8 +23,8 @@ export interface Applied {
   readonly kind: ResourceKind;
   /** undefined: the object is left alone. */
   readonly desired: Unstructured | undefined;
-  /** The generation for which the server has said that an apply changes nothing, however it looks. */
-  readonly settled?: number | undefined;
+  /** The object of which the server has said that an apply changes nothing, however it looks. */
+  readonly settled?: Unstructured | undefined;
 }
 
 export interface ApplyRunOptions {
@@ -36,6 +37,8 @@ export interface ApplyRunOptions {
 interface Plan extends SyncObject {
   readonly kind: ResourceKind;
   readonly action: SyncAction;
+  /** Whether others have set what is now the sync's. */
+  readonly takesOver: boolean;
 }
 
 /** At once. */
@@ -83,20 +86,21 @@ export class ApplyRun {
     const { caches } = this.#options;
     await caches.synced(kind, signal);
     const live = caches.get(kind, ref) ?? (await caches.read(kind, ref, signal));
-    const plan = (action: SyncAction, settled?: number): Plan => {
+    const takesOver = live !== undefined && takeoverPatch(live, desired) !== undefined;
+    const plan = (action: SyncAction, settled?: Unstructured): Plan => {
       const isDeclared = action !== 'skipped';
       const declared = { ref, kind, desired: isDeclared ? desired : undefined, settled };
       this.applied.set(entryOf(ref).id, declared);
-      return { ...object, kind, action };
+      return { ...object, kind, action, takesOver };
     };
     if (isLeftAlone(desired) || (live !== undefined && (isLeftAlone(live) || isCreatedOnly(desired)))) {
       return plan('skipped');
     }
     const wanted = leaveToRollout(desired, live);
-    if (live !== undefined && !needsApply(live, wanted, fieldManager)) return plan('unchanged');
+    if (live !== undefined && !takesOver && !needsApply(live, wanted, fieldManager)) return plan('unchanged');
     const dry = await this.#dryRun(object, kind, wanted, live, signal);
     if (live === undefined) return plan('created');
-    if (dry !== undefined && isSame(live, dry)) return plan('unchanged', live.metadata.generation);
+    if (!takesOver && dry !== undefined && isSame(live, dry)) return plan('unchanged', live);
     return plan('configured');
   }
 
@@ -123,13 +127,14 @@ export class ApplyRun {
     return this.#options.request.force || isForced(desired);
   }
 
-  async #write({ ref, desired, kind, action }: Plan, signal: AbortSignal): Promise<void> {
+  async #write(plan: Plan, signal: AbortSignal): Promise<void> {
     const { caches } = this.#options;
+    const { ref, desired, kind, action } = plan;
     if (action === 'created' || action === 'configured') {
       if (kind.resource === 'customresourcedefinitions') this.hasDefined = true;
       const client = caches.client(kind);
       try {
-        await this.#put(kind, ref, desired, signal);
+        await this.#put(plan, signal);
       } catch (error) {
         if (signal.aborted) throw error;
         if (!this.#mayReplace(desired) || !isImmutable(error)) throw refused(ref, 'apply failed', error);
@@ -145,24 +150,27 @@ export class ApplyRun {
    * Applies, with what is the rollout's left to it. The rollout may claim a field at any moment: an apply of a kind
    * that it may share demands the version that was looked at.
    */
-  async #put(kind: ResourceKind, ref: ObjectRef, desired: Unstructured, signal: AbortSignal): Promise<void> {
+  async #put({ ref, desired, kind, takesOver }: Plan, signal: AbortSignal): Promise<void> {
     const { caches, clock, random } = this.#options;
     const client = caches.client(kind);
     const options = { fieldManager, force: true, signal };
-    if (!canBeShared(desired)) {
+    if (!canBeShared(desired) && !takesOver) {
       await client.apply(desired, options);
       return;
     }
     const backoff = new Backoff({ random, initialMs: 20, maxMs: 1000 });
     for (let tries = 1; ; tries += 1) {
-      const live = await caches.read(kind, ref, signal);
-      const wanted = leaveToRollout(desired, live);
-      const resourceVersion = live?.metadata.resourceVersion;
-      const conditional =
-        resourceVersion === undefined
-          ? wanted
-          : { ...wanted, metadata: { ...wanted.metadata, resourceVersion } };
       try {
+        let live = await caches.read(kind, ref, signal);
+        const patch = live && takeoverPatch(live, desired);
+        if (patch !== undefined)
+          live = await client.patch(keyOf(ref), 'merge', patch, { fieldManager, signal });
+        const wanted = leaveToRollout(desired, live);
+        const resourceVersion = live?.metadata.resourceVersion;
+        const conditional =
+          resourceVersion === undefined
+            ? wanted
+            : { ...wanted, metadata: { ...wanted.metadata, resourceVersion } };
         await client.apply(conditional, options);
         return;
       } catch (error) {
@@ -221,7 +229,7 @@ function unlessGone(error: unknown): void {
 }
 
 /** Whether nothing differs that is anybody's wish: labels, annotations, and all but status. */
-function isSame(live: Unstructured, dry: Unstructured): boolean {
+export function isSame(live: Unstructured, dry: Unstructured): boolean {
   return jsonEqual(wishOf(live), wishOf(dry));
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { nextStep, TypedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import { isNotFound } from '../../kube/api-error.ts';
@@ -24,6 +25,9 @@ interface KindCache {
   readonly store: Store;
 }
 
+/** How long the first list of a kind may take, in milliseconds. */
+const listMs = 10_000;
+
 /** Watches of what carries our labels, one for each kind that has been applied. */
 export class KindCaches {
   readonly #options: KindCachesOptions;
@@ -45,9 +49,22 @@ export class KindCaches {
     return this.#of(kind).client;
   }
 
-  /** Resolves when all of a kind is known. */
-  synced(kind: ResourceKind, signal: AbortSignal): Promise<void> {
-    return this.#of(kind).store.synced(signal);
+  /**
+   * Resolves when all of a kind is known.
+   * @throws TypedError `ListFailed` when the server does not tell, or no longer
+   */
+  async synced(kind: ResourceKind, signal: AbortSignal): Promise<void> {
+    const { store } = this.#of(kind);
+    using deadline = this.#options.clock.timeout(listMs, signal);
+    try {
+      await store.synced(deadline.signal);
+    } catch (error) {
+      if (signal.aborted || !deadline.signal.aborted) throw error;
+      throw notListed(kind, store.status.lastError);
+    }
+    const { connected, lastError } = store.status;
+    // What is known may be old: nothing is built on it. What passes by itself is waited for by the store.
+    if (!connected && nextStep(lastError) === 'stalled') throw notListed(kind, lastError);
   }
 
   /** An object of ours as it was last seen; undefined also for one without our labels. */
@@ -115,4 +132,11 @@ export class KindCaches {
     this.#caches.set(name, cache);
     return cache;
   }
+}
+
+function notListed({ kind, resource, group }: ResourceKind, why: Error | undefined): TypedError {
+  const name = group === '' ? resource : `${resource}.${group}`;
+  const reason = why?.message ?? `no answer for ${listMs / 1000} s`;
+  const message = `cannot list ${kind} (${name}): ${reason}. Next: kubectl auth can-i list ${name} --all-namespaces`;
+  return new TypedError(message, { code: 'ListFailed', next: 'retry', cause: why });
 }

@@ -64,7 +64,8 @@ async function remove(
 ): Promise<boolean> {
   const of = servedKind(mapping, ref);
   // With its definition all objects of a kind go.
-  if (of === undefined) return false;
+  // Nor is anything what was remembered before it was known whether the kind has namespaces.
+  if (of === undefined || of.namespaced !== (ref.namespace !== '')) return false;
   const live = await caches.read(of, ref, signal);
   if (live === undefined || !isOwnedBy(live, owner) || isKept(live)) return false;
   if (ref.kind === 'Namespace' && indispensable.has(ref.name)) return false;

@@ -9,7 +9,7 @@ import type { RestClient } from '../../kube/rest-client.ts';
 import { computeStatus } from '../../machinery/conditions.ts';
 import { asJson } from '../../machinery/object.ts';
 import { stageOf, stages } from './apply-order.ts';
-import { ApplyRun, type Applied } from './apply-run.ts';
+import { ApplyRun, type Applied, isSame } from './apply-run.ts';
 import { fieldManager, leaveToRollout } from './co-ownership.ts';
 import { entryOf, type InventoryEntry, type ObjectRef, refOf, unionOf, without } from './inventory.ts';
 import { KindCaches } from './kind-cache.ts';
@@ -17,6 +17,7 @@ import { keyOfOwner, type SyncOwner } from './ownership.ts';
 import { pruneObjects, servedKind } from './prune.ts';
 import type { SyncChange, SyncFailure, SyncOutcome, SyncRequest } from './sync.ts';
 import { syncObjects } from './sync-objects.ts';
+import { takeoverPatch } from './takeover.ts';
 
 export interface SyncClusterOptions {
   readonly client: RestClient;
@@ -72,6 +73,8 @@ export class SyncCluster {
       return await this.#apply(request, outcome, deadline.signal);
     } catch (error) {
       if (signal.aborted) throw error;
+      // What was missing may be served by the next try.
+      this.#discovery.invalidate();
       return { ...outcome, failure: failureOf('ReconciliationFailed', error) };
     }
   }
@@ -213,7 +216,8 @@ export class SyncCluster {
     const live = this.#caches.get(kind, ref);
     if (live === undefined) return true;
     if (desired === undefined) return false;
-    if (settled !== undefined && settled === live.metadata.generation) return false;
+    if (takeoverPatch(live, desired) !== undefined) return true;
+    if (settled !== undefined && isSame(settled, live)) return false;
     return needsApply(live, leaveToRollout(desired, live), fieldManager);
   }
 }

@@ -54,6 +54,25 @@ export const service = object('v1', 'Service', 'app', {
 });
 export const all = [service, workload(2), namespace, config('a')];
 
+export const definitions = kind(
+  'apiextensions.k8s.io',
+  'customresourcedefinitions',
+  'CustomResourceDefinition',
+  false,
+);
+/** Of Toys, which have no namespaces. */
+export const definition = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'toys.example.com' },
+  spec: {
+    group: 'example.com',
+    names: { plural: 'toys', singular: 'toy', kind: 'Toy', listKind: 'ToyList' },
+    scope: 'Cluster',
+    versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+  },
+} as Unstructured;
+
 const refusal = (): ReturnType<typeof jsonResponse> =>
   jsonResponse(403, {
     apiVersion: 'v1',

@@ -1,16 +1,32 @@
 import { expect, test } from 'vitest';
-import { all, config, configMaps, deployments, namespace, owner, told, workload, World } from './sync-world.test-double.ts';
+import {
+  all,
+  config,
+  configMaps,
+  deployments,
+  namespace,
+  owner,
+  told,
+  workload,
+  World,
+} from './sync-world.test-double.ts';
 
 const key = { namespace: 'web', name: 'a' };
 const manager = (fieldManager: string) => ({ fieldManager });
 
 test('what kubectl has made and git does not have goes, with the mark that kubectl left', () =>
   World.run(async (world) => {
-    await world.user.resource({ ...configMaps, resource: 'namespaces', kind: 'Namespace', namespaced: false }).create(namespace);
+    await world.user
+      .resource({ ...configMaps, resource: 'namespaces', kind: 'Namespace', namespaced: false })
+      .create(namespace);
     const lastApplied = { 'kubectl.kubernetes.io/last-applied-configuration': '{}' };
     const made = config('a', '1');
     await world.user.resource(configMaps).create(
-      { ...made, metadata: { ...made.metadata, annotations: lastApplied }, data: { value: '1', old: 'gone from git' } } as never,
+      {
+        ...made,
+        metadata: { ...made.metadata, annotations: lastApplied },
+        data: { value: '1', old: 'gone from git' },
+      },
       manager('kubectl-client-side-apply'),
     );
     const outcome = await world.apply(all);
@@ -37,7 +53,9 @@ test('fields that kubectl adds are drift; those of others stay, and so does all 
     let drifts = 0;
     world.sync.onDrift(owner, () => (drifts += 1));
     const edit = (name: string, field: string, fieldManager: string): Promise<unknown> =>
-      world.user.resource(configMaps).patch({ ...key, name }, 'merge', { data: { [field]: 'x' } }, { fieldManager });
+      world.user
+        .resource(configMaps)
+        .patch({ ...key, name }, 'merge', { data: { [field]: 'x' } }, { fieldManager });
     await edit('a', 'other', 'flux-client-side-apply');
     await edit('b', 'edited', 'kubectl-edit');
     await world.clock.sleep(1000);
@@ -45,7 +63,9 @@ test('fields that kubectl adds are drift; those of others stay, and so does all 
     await edit('a', 'edited', 'kubectl-edit');
     await world.clock.sleep(1000);
     expect(drifts).toBe(1);
-    expect(told(await world.apply(objects))).toEqual(expect.arrayContaining(['ConfigMap/a configured', 'ConfigMap/b unchanged']));
+    expect(told(await world.apply(objects))).toEqual(
+      expect.arrayContaining(['ConfigMap/a configured', 'ConfigMap/b unchanged']),
+    );
     expect(await world.get(configMaps, 'a')).toHaveProperty('data', { value: '1', other: 'x' });
     expect(await world.get(configMaps, 'b')).toHaveProperty('data', { value: '1', edited: 'x' });
   }));
@@ -54,7 +74,9 @@ test('a mark that a person has set to protect an object is not taken away', () =
   World.run(async (world) => {
     await world.apply(all);
     const annotations = { 'kustomize.toolkit.fluxcd.io/prune': 'disabled', note: 'mine' };
-    await world.user.resource(configMaps).patch(key, 'merge', { metadata: { annotations } }, manager('kubectl-annotate'));
+    await world.user
+      .resource(configMaps)
+      .patch(key, 'merge', { metadata: { annotations } }, manager('kubectl-annotate'));
     await world.apply(all);
     const live = await world.get(configMaps, 'a');
     expect(live.metadata.annotations).toEqual({ 'kustomize.toolkit.fluxcd.io/prune': 'disabled' });
@@ -70,7 +92,7 @@ test('replicas that a rollout has claimed stay when what kubectl has set is take
     const client = world.user.resource(deployments);
     await client.patch(of, 'merge', { spec: { replicas: 4, minReadySeconds: 7 } }, manager('kubectl-patch'));
     const claim = { ...workload(0), spec: { replicas: 0 } };
-    await client.apply(claim as never, { fieldManager: 'viridian-agent', force: true });
+    await client.apply(claim, { fieldManager: 'viridian-agent', force: true });
     expect(told(await world.apply(all))).toContain('Deployment/app configured');
     const { spec } = (await client.get(of)) as unknown as { spec: Record<string, unknown> };
     expect(spec['replicas']).toBe(0);
@@ -81,7 +103,9 @@ test('killed after any write of a takeover, the next process ends the same', asy
   for (let budget = 0; budget < 5; budget += 1) {
     await World.run(async (world) => {
       await world.apply(all);
-      await world.user.resource(configMaps).patch(key, 'merge', { data: { old: 'x' } }, manager('kubectl-edit'));
+      await world.user
+        .resource(configMaps)
+        .patch(key, 'merge', { data: { old: 'x' } }, manager('kubectl-edit'));
       world.budget = budget;
       await world.apply(all);
       world.budget = Infinity;

@@ -1,14 +1,20 @@
 import type { Json, JsonObject } from '../../machinery/json.ts';
 import { fieldElement } from '../../machinery/managed-fields/field-path.ts';
 import { FieldSet } from '../../machinery/managed-fields/field-set.ts';
-import { decodeOwners, encodeOwners, type FieldOwner, ownerId } from '../../machinery/managed-fields/owners.ts';
+import {
+  decodeOwners,
+  encodeOwners,
+  type FieldOwner,
+  ownerId,
+} from '../../machinery/managed-fields/owners.ts';
 import { InvalidInputError } from '../../base/errors.ts';
 import { asJson, type Unstructured } from '../../machinery/object.ts';
 import { fieldManager } from './co-ownership.ts';
 import { directivesOf, isMerged } from './directives.ts';
 
 /*
- * What kubectl has set counts as declared by the sync before: so what git no longer has, or never had, goes.
+ * What kubectl has set counts as declared by the sync before: so what git no longer has, or never had, goes. A mark
+ * that keeps an object from being deleted stays with whoever has set it: it must not go because nobody has committed it.
  * Source: the clean-up of managed fields of Flux's server-side apply (github.com/fluxcd/pkg/ssa).
  */
 
@@ -25,17 +31,25 @@ export function takeoverPatch(live: Unstructured, desired: Unstructured): JsonOb
   if (isMerged(desired)) return undefined;
   const owners = new Map(ownersOf(live));
   const { apiVersion } = desired;
-  const taken = [...owners].filter(([, owner]) => isTaken(owner, apiVersion));
-  const isMarked = live.metadata.annotations?.[lastApplied] !== undefined;
-  if (taken.length === 0 && !isMarked) return undefined;
-  for (const [id] of taken) owners.delete(id);
-  const mine = { manager: fieldManager, operation: 'Apply', apiVersion, subresource: undefined } as const;
-  const before = owners.get(ownerId(mine));
-  // Names of fields differ between versions.
-  const isMine = before === undefined || before.apiVersion === apiVersion;
-  const others = taken.reduce((fields, [, owner]) => fields.union(owner.fields), FieldSet.empty);
-  const fields = (before?.fields ?? FieldSet.empty).union(isMine ? withoutDirectives(others, live) : FieldSet.empty);
-  if (!fields.isEmpty) owners.set(ownerId(mine), { ...(before ?? { ...mine, time: undefined }), fields });
+  const kept = FieldSet.of(...directivesOf(live).map((path) => path.map(fieldElement)));
+  let taken = FieldSet.empty;
+  for (const [id, owner] of owners) {
+    if (!isTaken(owner, apiVersion)) continue;
+    taken = taken.union(owner.fields.difference(kept));
+    const fields = owner.fields.intersection(kept);
+    if (fields.isEmpty) owners.delete(id);
+    else owners.set(id, { ...owner, fields });
+  }
+  const isMarked = hasMark(live) && !hasMark(desired);
+  if (taken.isEmpty && !isMarked) return undefined;
+  const entry = { manager: fieldManager, operation: 'Apply', apiVersion, subresource: undefined } as const;
+  const id = ownerId(entry);
+  const mine = owners.get(id);
+  // Names of fields differ between versions: then they end with their owner, and the apply declares the rest anew.
+  if (!taken.isEmpty && (mine === undefined || mine.apiVersion === apiVersion)) {
+    const fields = mine?.fields.union(taken) ?? taken;
+    owners.set(id, { ...entry, time: mine?.time, fields });
+  }
   const managedFields: Json = encodeOwners(owners) ?? [];
   return {
     metadata: {
@@ -46,15 +60,13 @@ export function takeoverPatch(live: Unstructured, desired: Unstructured): JsonOb
   };
 }
 
+function hasMark({ metadata }: Unstructured): boolean {
+  return metadata.annotations?.[lastApplied] !== undefined;
+}
+
 function isTaken({ manager, operation, subresource, apiVersion }: FieldOwner, wanted: string): boolean {
   if (subresource !== undefined || apiVersion !== wanted) return false;
   return manager.startsWith('kubectl') || (operation === 'Update' && updaters.has(manager));
-}
-
-/** A mark that keeps an object from being deleted must not go because nobody has committed it. */
-function withoutDirectives(fields: FieldSet, live: Unstructured): FieldSet {
-  const paths = directivesOf(live).map((path) => path.map(fieldElement));
-  return fields.recursiveDifference(FieldSet.of(...paths));
 }
 
 function ownersOf(live: Unstructured): ReadonlyMap<string, FieldOwner> {

@@ -12,6 +12,7 @@ import {
   serviceAccountKind,
   serviceKind,
 } from '../../../src/fleet/kinds.ts';
+import { canonicalJson } from '../../../src/base/hash.ts';
 import type { ResourceKind } from '../../../src/kube/resource-client.ts';
 import type { RestClient } from '../../../src/kube/rest-client.ts';
 import type { Condition } from '../../../src/machinery/conditions.ts';
@@ -50,7 +51,7 @@ async function objectsOf(client: RestClient, of: readonly ResourceKind[]): Promi
     items.map((object) => {
       const { namespace, name } = object.metadata;
       const where = namespace === undefined ? '' : `${namespace}/`;
-      return `${of[i]?.kind} ${where}${name} ${JSON.stringify(digestOf(object))}`;
+      return `${of[i]?.kind} ${where}${name} ${canonicalJson(digestOf(object))}`;
     }),
   );
 }
@@ -65,7 +66,7 @@ function digestOf(object: Unstructured): Json {
       return { ...common, status: applicationDigest((object as unknown as Application).status) };
     case 'AttachedCluster':
     case 'Fleet':
-      return { ...common, status: withoutTimes(at(json, 'status')) };
+      return { ...common, status: without(at(json, 'status'), times) };
     case 'Canary': {
       const { phase = '', canaryWeight = 0 } = at(json, 'status');
       return { ...common, spec: own(json, 'spec') ?? {}, status: { phase, canaryWeight } };
@@ -73,7 +74,7 @@ function digestOf(object: Unstructured): Json {
     case 'Service':
       return { ...common, selector: at(json, 'spec', 'selector') };
     default:
-      return { ...common, spec: own(json, 'spec') ?? {} };
+      return { ...common, spec: without(own(json, 'spec') ?? {}, named) };
   }
 }
 
@@ -106,10 +107,12 @@ function conditionsOf(conditions: readonly Condition[] | undefined): Json {
 }
 
 const times = new Set(['lastTransitionTime', 'lastUpdateTime', 'observedGeneration']);
+/** The annotation of a template that has a new value each time. */
+const named = new Set(['flagger-id']);
 
-function withoutTimes(value: Json): Json {
-  if (Array.isArray(value)) return value.map(withoutTimes);
+function without(value: Json, keys: ReadonlySet<string>): Json {
+  if (Array.isArray(value)) return value.map((item) => without(item, keys));
   if (!isObject(value)) return value;
-  const entries = Object.entries(value).filter(([key]) => !times.has(key));
-  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutTimes(inner)])) as JsonObject;
+  const entries = Object.entries(value).filter(([key]) => !keys.has(key));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, without(inner, keys)])) as JsonObject;
 }

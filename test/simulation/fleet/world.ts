@@ -1,6 +1,7 @@
 import { fleetDefinitions } from '../../../src/api/custom-resource-definitions.ts';
 import type { VirtualClock } from '../../../src/base/clock.ts';
-import { type Fetch, FetchError } from '../../../src/base/fetch.ts';
+import { type Fetch, FetchError, jsonResponse } from '../../../src/base/fetch.ts';
+import { isObject, own } from '../../../src/machinery/json.ts';
 import { silentLog } from '../../../src/base/log.ts';
 import type { Random } from '../../../src/base/random.ts';
 import { MemoryGit } from '../../../src/gitops/source/memory-git.test-double.ts';
@@ -55,7 +56,7 @@ export class FleetWorld {
     this.members = members;
     this.invariants = [...members].map(([name, { world }]) => new ManagerInvariants(name, world.state, clock));
     const upgrade = (): Promise<never> => Promise.reject(new FetchError('Unreachable', 'no sockets here'));
-    const door = new ApiDoor('host', { fetch: host.fetch, upgrade }, undefined);
+    const door = new ApiDoor('host', { fetch: told(host.fetch, trace.of('host')), upgrade }, undefined);
     const ways = new Map<string, Fetch>([['host', door.for('manager').fetch]]);
     for (const [name, member] of members) ways.set(name, member.door.for('manager').fetch);
     const { git } = this;
@@ -112,4 +113,17 @@ export class FleetWorld {
     for (const member of this.members.values()) await member.close();
     await this.#host.close();
   }
+}
+
+/** Tells what the manager writes. */
+function told(fetch: Fetch, trace: Trace): Fetch {
+  return async (url, init = {}) => {
+    const response = await fetch(url, init);
+    if ((init.method ?? 'GET') === 'GET' || url.includes('/events') || response.status >= 300) return response;
+    const answer = await response.json();
+    const status = isObject(answer) ? JSON.stringify(own(answer, 'status') ?? {}).slice(0, 300) : '';
+    trace.add('manager', `${init.method} ${new URL(url).pathname} ${status}`);
+    const type = response.headers.get('content-type') ?? 'application/json';
+    return jsonResponse(response.status, answer, { 'content-type': type });
+  };
 }
