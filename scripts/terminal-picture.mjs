@@ -112,7 +112,7 @@ function frameOf(frame, i) {
     const y = barHeight + margin + (row + 0.75) * height;
     return line.length === 0 ? [] : [lineOf(line, y)];
   });
-  return `<g id="f${i}">\n${lines.join('\n')}\n</g>`;
+  return `<g xml:space="preserve" id="f${i}">\n${lines.join('\n')}\n</g>`;
 }
 
 /** Where nothing moves, the last frame is seen. */

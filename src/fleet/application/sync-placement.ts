@@ -2,7 +2,7 @@ import type { Rollout } from '../../api/application.ts';
 import { parseDuration } from '../../base/duration.ts';
 import { errorMessage, nextStep } from '../../base/errors.ts';
 import { entryOf, type InventoryEntry, refOfObject } from '../../gitops/sync/inventory.ts';
-import type { SyncChange, SyncFailure } from '../../gitops/sync/sync.ts';
+import type { SyncChange, SyncFailure, SyncOutcome } from '../../gitops/sync/sync.ts';
 import {
   applicationLabel,
   namespaceLabel,
@@ -52,7 +52,7 @@ const removalTimeoutMs = 120_000;
  * holds can go; applies and prunes; installs the rollout. What is about to be made is remembered first.
  */
 export async function syncPlacement(run: PlacementRun, task: SyncTask): Promise<RunOutcome> {
-  const { placement, reachable, builds, persist, signal } = run;
+  const { placement, builds } = run;
   const { kustomization, rollout } = task.spec;
   const { artifact, generation } = task;
   if (kustomization === undefined) return failed('Unsupported', unsupportedHelm, true);
@@ -67,37 +67,20 @@ export async function syncPlacement(run: PlacementRun, task: SyncTask): Promise<
   }
   const { rollout: installed, entries } = placement.known;
   const isHeld = installed !== undefined && isPruned(installed, entries, objects, kustomization.prune);
-  if (
+  const isUnwanted =
     installed !== undefined &&
-    (rollout === undefined || isHeld || !isSameRollout(installed, plannedRollout(rollout)))
-  ) {
-    await removeRollout(run, installed);
-  }
-  if (rollout !== undefined) {
-    placement.learn({ rollout: plannedRollout(rollout) });
-    await persist();
-    await prepareRollout(run, rollout);
-  }
-  const outcome = await reachable.sync.apply(
-    {
-      owner: placement.owner,
-      revision,
-      objects,
-      ...(kustomization.commonMetadata === undefined ? {} : { commonMetadata: kustomization.commonMetadata }),
-      prune: kustomization.prune,
-      force: kustomization.force,
-      timeoutMs: timeoutOf(kustomization),
-      inventory: entries,
-      remember: async (inventory) => {
-        placement.learn({ entries: inventory });
-        await persist();
-      },
-    },
-    signal,
-  );
+    (rollout === undefined || isHeld || !isSameRollout(installed, plannedRollout(rollout)));
+  // What the agent waits for may be what is about to be applied: a version that starts, or that the workload goes.
+  const isGiven = !isUnwanted || (await givesBack(run, installed));
+  if (rollout !== undefined && isGiven) await prepareRollout(run, rollout);
+  const outcome = await applyObjects(run, kustomization, revision, objects);
   placement.learn({ entries: outcome.inventory });
   const { changes, failure } = outcome;
   if (failure !== undefined) return { ready: readinessOf(failure), changes };
+  if (!isGiven) {
+    await removeRollout(run, installed);
+    if (rollout !== undefined) await prepareRollout(run, rollout);
+  }
   if (rollout !== undefined) {
     const trouble = await installRollout(run, rollout);
     if (trouble !== undefined) return { ready: trouble, changes };
@@ -107,6 +90,31 @@ export async function syncPlacement(run: PlacementRun, task: SyncTask): Promise<
   return { ready: { status: 'True', reason: 'ReconciliationSucceeded', message, outlook: 'done' }, changes };
 }
 
+function applyObjects(
+  { placement, reachable, persist, signal }: PlacementRun,
+  kustomization: NonNullable<SyncTask['spec']['kustomization']>,
+  revision: string,
+  objects: readonly Unstructured[],
+): Promise<SyncOutcome> {
+  return reachable.sync.apply(
+    {
+      owner: placement.owner,
+      revision,
+      objects,
+      ...(kustomization.commonMetadata === undefined ? {} : { commonMetadata: kustomization.commonMetadata }),
+      prune: kustomization.prune,
+      force: kustomization.force,
+      timeoutMs: timeoutOf(kustomization),
+      inventory: placement.known.entries,
+      remember: async (inventory) => {
+        placement.learn({ entries: inventory });
+        await persist();
+      },
+    },
+    signal,
+  );
+}
+
 /** Takes all away that is on the cluster: the rollout first, so that the workload serves again. */
 export async function removePlacement(run: PlacementRun, task: RemoveTask): Promise<RunOutcome | 'gone'> {
   const { placement, reachable, signal } = run;
@@ -114,9 +122,14 @@ export async function removePlacement(run: PlacementRun, task: RemoveTask): Prom
   // Nobody may think that it is still as it was applied.
   if (ready?.reason !== 'RemovalFailed') placement.learn({ ready: removing('Removing', 'being removed') });
   // One that another policy has taken over stays: it has the labels of that one now.
-  if (rollout !== undefined) await removeRollout(run, rollout);
-  const { entries } = placement.known;
   const options = { prune: task.prune, timeoutMs: removalTimeoutMs };
+  if (rollout !== undefined && !(await givesBack(run, rollout))) {
+    // It does not get ready. Where it is about to go, there is nothing to give back, and nothing to wait for.
+    const workload = placement.known.entries.filter(({ id }) => id === workloadId(rollout));
+    if (task.prune) await reachable.sync.remove(placement.owner, workload, options, signal);
+    await removeRollout(run, rollout);
+  }
+  const { entries } = placement.known;
   const outcome =
     entries.length === 0 || !task.prune
       ? undefined
@@ -171,11 +184,25 @@ export async function installRollout(run: PlacementRun, rollout: Rollout): Promi
 }
 
 /** Before pods are made. What is wrong is said by the installation, which comes across it too: objects are applied. */
-async function prepareRollout({ reachable, ...run }: PlacementRun, rollout: Rollout): Promise<void> {
+async function prepareRollout(run: PlacementRun, rollout: Rollout): Promise<void> {
+  const { placement, reachable, persist, signal } = run;
+  placement.learn({ rollout: plannedRollout(rollout) });
+  await persist();
   try {
-    await reachable.rollouts().prepare(rollout, placeOf({ reachable, ...run }), run.signal);
+    await reachable.rollouts().prepare(rollout, placeOf(run), signal);
   } catch (error) {
-    if (run.signal.aborted) throw error;
+    if (signal.aborted) throw error;
+  }
+}
+
+/** Removes a rollout. @returns false: not yet, the agent waits until the workload can serve */
+async function givesBack(run: PlacementRun, installed: InstalledRollout): Promise<boolean> {
+  try {
+    await removeRollout(run, installed);
+    return true;
+  } catch (error) {
+    if (run.signal.aborted || !isWaitedFor(run, installed)) throw error;
+    return false;
   }
 }
 
@@ -211,14 +238,24 @@ function isSameCluster({ cluster: one }: Placement, { cluster: other }: Placemen
   return one.kind === other.kind && one.name === other.name;
 }
 
+/** In an inventory. */
+function workloadId({ namespace, kind, name }: InstalledRollout): string {
+  return entryOf({ group: 'apps', version: 'v1', kind, namespace, name }).id;
+}
+
+/** Whether the agent is at work, and waits until the workload can serve. */
+function isWaitedFor({ reachable }: PlacementRun, { namespace, name }: InstalledRollout): boolean {
+  return reachable.rollouts().canaryStatus(namespace, name)?.phase === 'Terminating';
+}
+
 /** Whether the workload of a rollout is about to be pruned. */
 function isPruned(
-  { namespace, kind, name }: InstalledRollout,
+  installed: InstalledRollout,
   entries: readonly InventoryEntry[],
   objects: readonly Unstructured[],
   prune: boolean,
 ): boolean {
-  const { id } = entryOf({ group: 'apps', version: 'v1', kind, namespace, name });
+  const id = workloadId(installed);
   if (!prune || !entries.some((entry) => entry.id === id)) return false;
   const idOf = (object: Unstructured): string =>
     entryOf(refOfObject(object, object.metadata.namespace ?? 'default')).id;

@@ -99,6 +99,7 @@ async function untilGone(
       const of = servedKind(mapping, ref);
       if (of === undefined) return undefined;
       try {
+        await caches.synced(of, signal);
         await caches.gone(of, ref, timeoutMs, signal);
         return undefined;
       } catch (error) {

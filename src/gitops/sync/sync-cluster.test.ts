@@ -205,7 +205,7 @@ test('a label that somebody has changed is drift also where only a dry run tells
     await client.patch(key, 'merge', { status: { observedGeneration: 1 } }, { subresource: 'status' });
     await world.clock.sleep(1000);
     expect(drifts).toBe(0);
-    const labels = { app: 'by hand' };
+    const labels = { app: 'by-hand' };
     await client.patch(key, 'merge', { metadata: { labels } }, { fieldManager: 'person' });
     await world.clock.sleep(1000);
     expect(drifts).toBe(1);
@@ -215,7 +215,7 @@ test('a label that somebody has changed is drift also where only a dry run tells
 
 test('a kind that may not be listed is named soon, and is applied when it may be', () =>
   World.run(async (world) => {
-    world.forbidden = /configmaps/;
+    world.forbidden = /configmaps$/;
     const began = world.clock.monotonic();
     const { failure } = await world.apply(all);
     expect(world.clock.monotonic() - began).toBeLessThan(15_000);
@@ -237,4 +237,36 @@ test('a kind that comes later is applied at the next try, and what it was taken 
     expect(outcome.failure).toBeUndefined();
     expect(told(outcome)).toEqual(['Namespace/web unchanged', 'Toy/ball created']);
     expect(outcome.inventory.map(({ id }) => id)).toEqual(['_web__Namespace', '_ball_example.com_Toy']);
+  }));
+
+test('of 2000 objects only what has changed is written, and no more than four dry runs are under way', () =>
+  World.run(async (world) => {
+    const many = Array.from({ length: 2000 }, (_, i) => config(`c-${i}`));
+    expect((await world.apply([namespace, ...many])).failure).toBeUndefined();
+    await world.clock.sleep(1000);
+    // At first each is looked for, tried and written.
+    expect(world.requests.length).toBeLessThan(3 * 2001 + 10);
+    expect(world.mostAtOnce).toBeLessThanOrEqual(6);
+    world.requests.length = 0;
+    const outcome = await world.apply([namespace, ...many.slice(1), config('c-0', '2')]);
+    expect(outcome.failure).toBeUndefined();
+    expect(world.requests).toEqual([
+      'PATCH /api/v1/namespaces/web/configmaps/c-0',
+      'PATCH /api/v1/namespaces/web/configmaps/c-0',
+    ]);
+  }));
+
+test('a kind that may not be listed is named when it is to be removed, and nothing is forgotten', () =>
+  World.run(async (world) => {
+    await world.apply(all);
+    world.restart();
+    world.forbidden = /configmaps$/;
+    const { failure, inventory } = await world.remove();
+    expect(failure?.reason).toBe('PruneFailed');
+    expect(failure?.message).toContain('cannot list ConfigMap (configmaps): cannot list here');
+    expect(inventory.map(({ id }) => id)).toContain('web_a__ConfigMap');
+    world.forbidden = undefined;
+    await world.clock.sleep(60_000);
+    world.inventory = inventory;
+    expect(await world.remove()).toMatchObject({ inventory: [] });
   }));

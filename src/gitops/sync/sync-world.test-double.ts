@@ -90,7 +90,10 @@ export class World {
   inventory: readonly InventoryEntry[] = [];
   /** Writes after which the process of the sync dies. */
   budget = Infinity;
-  /** Paths whose lists are refused. */
+  /** Requests that were under way at the same time, without watches. */
+  mostAtOnce = 0;
+  #atOnce = 0;
+  /** Paths whose requests are refused. */
   forbidden: RegExp | undefined;
   readonly #server: Cluster;
   #stop = new AbortController();
@@ -138,11 +141,22 @@ export class World {
       if (!url.includes('watch=')) this.requests.push(`${method} ${new URL(url).pathname}`);
       if (method !== 'GET') this.budget -= 1;
       if (this.forbidden?.test(new URL(url).pathname)) return Promise.resolve(refusal());
-      return this.#server.fetch(url, init);
+      const answer = this.#server.fetch(url, init);
+      return url.includes('watch=') ? answer : this.#counted(answer);
     };
     const client = createClient({ fetch, server: inProcessServer, clock, userAgent: 'sync' });
     this.#sync = new SyncCluster({ client, clock, random: seededRandom('sync'), log: silentLog });
     this.#running.push(this.#sync.run(signal));
+  }
+
+  async #counted<T>(answer: Promise<T>): Promise<T> {
+    this.#atOnce += 1;
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.#atOnce);
+    try {
+      return await answer;
+    } finally {
+      this.#atOnce -= 1;
+    }
   }
 
   apply(objects: readonly Unstructured[], more: Partial<SyncRequest> = {}): Promise<SyncOutcome> {

@@ -91,9 +91,16 @@ export class FleetStory {
 
   #farewell(): [string, () => Promise<void>, Holds] {
     const person = this.#person;
-    return this.#scenario.farewell === 'rollout'
-      ? ['the removal of the rollout', () => person.removeRollout(), () => this.#are('')]
-      : ['the deletion', () => person.removeApplication(), () => person.isApplicationGone()];
+    const { farewell, last } = this.#scenario;
+    if (farewell !== 'rollout') {
+      return ['the deletion', () => person.removeApplication(), () => person.isApplicationGone()];
+    }
+    const remove = async (): Promise<void> => {
+      await person.removeRollout();
+      // A target that cannot serve would leave users with nothing: its Canary waits until it can.
+      if (last === 'crashing') await person.push('good');
+    };
+    return ['the removal of the rollout', remove, () => this.#are('')];
   }
 
   get #members(): readonly Member[] {
