@@ -14,7 +14,7 @@ const dependsOn = z
   .array(
     z.object({
       name: z.string().describe('POLICY-KIND-CLUSTER'),
-      namespace: z.string().optional().describe('Without effect: it is that of the Application'),
+      namespace: z.string().optional().describe('Default: that of the Application'),
     }),
   )
   .max(100)

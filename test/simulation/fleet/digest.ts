@@ -37,10 +37,17 @@ const memberKinds: readonly ResourceKind[] = [
 
 /** Where a story has ended: all that is on each cluster, and what is said of it. One line each. */
 export async function endOf(world: FleetWorld): Promise<readonly string[]> {
-  const members = [...world.members].map(async ([name, { world: { user } }]) => {
-    const lines = await objectsOf(user, memberKinds);
-    return lines.map((line) => `${name}: ${line}`);
-  });
+  const members = [...world.members].map(
+    async ([
+      name,
+      {
+        world: { user },
+      },
+    ]) => {
+      const lines = await objectsOf(user, memberKinds);
+      return lines.map((line) => `${name}: ${line}`);
+    },
+  );
   const host = await objectsOf(world.host, [attachedClusterKind, fleetKind, applicationKind]);
   return [...host.map((line) => `host: ${line}`), ...(await Promise.all(members)).flat()];
 }
@@ -103,7 +110,12 @@ function applicationDigest(status: Application['status'] = {}): Json {
 }
 
 function conditionsOf(conditions: readonly Condition[] | undefined): Json {
-  return (conditions ?? []).map(({ type, status, reason = '', message = '' }) => ({ type, status, reason, message }));
+  return (conditions ?? []).map(({ type, status, reason = '', message = '' }) => ({
+    type,
+    status,
+    reason,
+    message,
+  }));
 }
 
 const times = new Set(['lastTransitionTime', 'lastUpdateTime', 'observedGeneration']);

@@ -28,7 +28,7 @@ export class ManagerInvariants {
     this.#before = sharesOf(this.#state);
     if (actor !== 'manager') return;
     if (kind === 'VirtualService' || sides.some((side) => name === `${apex}-${side}`)) {
-      this.#violated(`writes ${kind} ${name}, which is the engine's`);
+      this.#violated(`writes ${kind} ${name}, which is the engine’s`);
     }
     if (after === undefined && !this.mayRemove) this.#violated(`removes ${kind} ${name}`);
     const canary = this.#state.get('Canary', apex);

@@ -158,7 +158,9 @@ export class Manager {
       this.lastRequestAt = now;
       if ((init.method ?? 'GET') !== 'GET') this.writes += 1;
       if (this.#atOnce <= mostAtOnce) return fetch(url, init);
-      this.errors.push(`more than ${mostAtOnce} requests at ${now / 1000} s: the manager goes round in circles`);
+      this.errors.push(
+        `more than ${mostAtOnce} requests at ${now / 1000} s: the manager goes round in circles`,
+      );
       this.bury();
       this.crash();
       return Promise.reject(new FetchError('Unreachable', 'killed'));

@@ -122,7 +122,9 @@ function rollout(
 export function fleet(members: readonly string[], hasPlugin: boolean): Unstructured {
   const spec: Record<string, Json> = {
     clusters: members.map((name) => ({ kind: 'AttachedCluster', name })),
-    ...(hasPlugin ? { plugin: { flagger: { publicTestloader: true, trafficRoutingProvider: 'istio' } } } : {}),
+    ...(hasPlugin
+      ? { plugin: { flagger: { publicTestloader: true, trafficRoutingProvider: 'istio' } } }
+      : {}),
   };
   return {
     apiVersion: 'fleet.kurator.dev/v1alpha1',
@@ -155,5 +157,10 @@ export function kubeconfigSecret(name: string, isGood: boolean): Unstructured {
       }
     : { clusters: 'none' };
   const data = { config: Buffer.from(JSON.stringify(kubeconfig)).toString('base64') };
-  return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: hostNamespace }, data } as Unstructured;
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: hostNamespace },
+    data,
+  } as Unstructured;
 }

@@ -210,7 +210,9 @@ export class Person {
       case 'delete shop service':
         return user.resource(serviceKind).delete(shop);
       case 'edit shop image': {
-        const patch = { spec: { template: { spec: { containers: [{ name: 'main', image: 'shop:mine' }] } } } };
+        const patch = {
+          spec: { template: { spec: { containers: [{ name: 'main', image: 'shop:mine' }] } } },
+        };
         return user.resource(deploymentKind).patch(shop, 'strategic', patch, { fieldManager: 'kubectl-set' });
       }
       case 'scale shop':

@@ -58,10 +58,7 @@ export async function runFleetSeed(options: FleetRunOptions): Promise<FleetRunRe
 function differences(twin: readonly string[], told: readonly string[]): readonly string[] {
   const missing = twin.filter((line) => !told.includes(line));
   const more = told.filter((line) => !twin.includes(line));
-  return [
-    ...missing.map((line) => `ends without: ${line}`),
-    ...more.map((line) => `ends with: ${line}`),
-  ];
+  return [...missing.map((line) => `ends without: ${line}`), ...more.map((line) => `ends with: ${line}`)];
 }
 
 /** Each process has its own bad luck: by a rate, and at writes that are sure to come. */

@@ -20,7 +20,13 @@ export type Action =
   | { readonly kind: 'leave fleet'; readonly member: MemberName; readonly ms: number }
   | { readonly kind: 'git down'; readonly ms: number };
 
-const drifts = ['delete shop service', 'edit shop image', 'scale shop', 'delete canary', 'label service'] as const;
+const drifts = [
+  'delete shop service',
+  'edit shop image',
+  'scale shop',
+  'delete canary',
+  'label service',
+] as const;
 export type Drift = (typeof drifts)[number];
 
 const strategies = ['canary', 'blue/green', 'a/b'] as const;

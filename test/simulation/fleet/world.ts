@@ -42,6 +42,7 @@ export interface FleetWorldOptions {
 /** A host, two members, a git server, and the processes that die and come back. */
 export class FleetWorld {
   readonly git = new MemoryGit();
+  readonly clock: VirtualClock;
   readonly manager: Manager;
   readonly members: ReadonlyMap<MemberName, Member>;
   readonly invariants: readonly ManagerInvariants[];
@@ -53,8 +54,11 @@ export class FleetWorld {
     members: ReadonlyMap<MemberName, Member>,
   ) {
     this.#host = host;
+    this.clock = clock;
     this.members = members;
-    this.invariants = [...members].map(([name, { world }]) => new ManagerInvariants(name, world.state, clock));
+    this.invariants = [...members].map(
+      ([name, { world }]) => new ManagerInvariants(name, world.state, clock),
+    );
     const upgrade = (): Promise<never> => Promise.reject(new FetchError('Unreachable', 'no sockets here'));
     const door = new ApiDoor('host', { fetch: told(host.fetch, trace.of('host')), upgrade }, undefined);
     const ways = new Map<string, Fetch>([['host', door.for('manager').fetch]]);
@@ -66,7 +70,14 @@ export class FleetWorld {
       if (fault === 'git slow') await clock.sleep(plans.manager.ms(30_000), signal);
       if (fault === 'git down') throw checkoutError('the server does not answer');
     };
-    this.manager = new Manager({ clock, random: random.stream('manager'), plan: plans.manager, trace, git, ways });
+    this.manager = new Manager({
+      clock,
+      random: random.stream('manager'),
+      plan: plans.manager,
+      trace,
+      git,
+      ways,
+    });
   }
 
   static async start(options: FleetWorldOptions): Promise<FleetWorld> {
@@ -78,7 +89,13 @@ export class FleetWorld {
     await ensureCustomResourceDefinitions({ ...seams, client: host.client(), definitions, signal });
     const members = new Map<MemberName, Member>();
     for (const name of memberNames) {
-      const member = { name, clock, random: random.stream(name), plan: plans.agents[name], trace: trace.of(name) };
+      const member = {
+        name,
+        clock,
+        random: random.stream(name),
+        plan: plans.agents[name],
+        trace: trace.of(name),
+      };
       members.set(name, await Member.start(member));
     }
     return new FleetWorld(options, host, members);
@@ -119,7 +136,8 @@ export class FleetWorld {
 function told(fetch: Fetch, trace: Trace): Fetch {
   return async (url, init = {}) => {
     const response = await fetch(url, init);
-    if ((init.method ?? 'GET') === 'GET' || url.includes('/events') || response.status >= 300) return response;
+    if ((init.method ?? 'GET') === 'GET' || url.includes('/events') || response.status >= 300)
+      return response;
     const answer = await response.json();
     const status = isObject(answer) ? JSON.stringify(own(answer, 'status') ?? {}).slice(0, 300) : '';
     trace.add('manager', `${init.method} ${new URL(url).pathname} ${status}`);
