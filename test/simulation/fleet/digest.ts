@@ -16,7 +16,7 @@ import { canonicalJson } from '../../../src/base/hash.ts';
 import type { ResourceKind } from '../../../src/kube/resource-client.ts';
 import type { RestClient } from '../../../src/kube/rest-client.ts';
 import type { Condition } from '../../../src/machinery/conditions.ts';
-import { isObject, type Json, type JsonObject, own } from '../../../src/machinery/json.ts';
+import { isObject, type Json, own } from '../../../src/machinery/json.ts';
 import { asJson, type Unstructured } from '../../../src/machinery/object.ts';
 import { kinds } from '../kinds.ts';
 import { at } from '../state.ts';
@@ -53,7 +53,7 @@ export async function endOf(world: FleetWorld): Promise<readonly string[]> {
 }
 
 async function objectsOf(client: RestClient, of: readonly ResourceKind[]): Promise<readonly string[]> {
-  const lists = await Promise.all(of.map((kind) => client.resource<Unstructured>(kind).listAll()));
+  const lists = await Promise.all(of.map((kind) => client.resource(kind).listAll()));
   return lists.flatMap(({ items }, i) =>
     items.map((object) => {
       const { namespace, name } = object.metadata;
@@ -110,7 +110,7 @@ function applicationDigest(status: Application['status'] = {}): Json {
 }
 
 function conditionsOf(conditions: readonly Condition[] | undefined): Json {
-  return (conditions ?? []).map(({ type, status, reason = '', message = '' }) => ({
+  return (conditions ?? []).map(({ type, status, reason, message }) => ({
     type,
     status,
     reason,
@@ -126,5 +126,5 @@ function without(value: Json, keys: ReadonlySet<string>): Json {
   if (Array.isArray(value)) return value.map((item) => without(item, keys));
   if (!isObject(value)) return value;
   const entries = Object.entries(value).filter(([key]) => !keys.has(key));
-  return Object.fromEntries(entries.map(([key, inner]) => [key, without(inner, keys)])) as JsonObject;
+  return Object.fromEntries<Json>(entries.map(([key, inner]) => [key, without(inner, keys)]));
 }

@@ -91,7 +91,7 @@ export function application(scenario: FleetScenario, wishes: Wishes): Unstructur
     kind: 'Application',
     metadata: { name: applicationName, namespace: hostNamespace },
     spec: { source, syncPolicies: policies },
-  } as Unstructured;
+  };
 }
 
 function rollout(
@@ -131,22 +131,19 @@ export function fleet(members: readonly string[], hasPlugin: boolean): Unstructu
     kind: 'Fleet',
     metadata: { name: fleetName, namespace: hostNamespace },
     spec,
-  } as Unstructured;
+  };
 }
 
 export function attachedClusters(): readonly Unstructured[] {
-  return memberNames.map(
-    (name) =>
-      ({
-        apiVersion: 'cluster.kurator.dev/v1alpha1',
-        kind: 'AttachedCluster',
-        metadata: { name, namespace: hostNamespace },
-        spec: { kubeconfig: { name, key: 'config' } },
-      }) as Unstructured,
-  );
+  return memberNames.map((name) => ({
+    apiVersion: 'cluster.kurator.dev/v1alpha1',
+    kind: 'AttachedCluster',
+    metadata: { name, namespace: hostNamespace },
+    spec: { kubeconfig: { name, key: 'config' } },
+  }));
 }
 
-/** @param isGood undefined user: no way in */
+/** @param isGood otherwise one that nobody can read */
 export function kubeconfigSecret(name: string, isGood: boolean): Unstructured {
   const kubeconfig = isGood
     ? {
@@ -162,5 +159,5 @@ export function kubeconfigSecret(name: string, isGood: boolean): Unstructured {
     kind: 'Secret',
     metadata: { name, namespace: hostNamespace },
     data,
-  } as Unstructured;
+  };
 }

@@ -57,7 +57,7 @@ export class Member {
   #follow(): void {
     const { clock, random, name } = this.#options;
     const store = new Store<Unstructured>({
-      client: this.world.cluster.resource<Unstructured>(deploymentKind),
+      client: this.world.cluster.resource(deploymentKind),
       clock,
       random: random.stream('bystanders'),
       log: silentLog,

@@ -204,7 +204,7 @@ export class Person {
     return ifPossible(deployments.patch(target, 'strategic', patch, { fieldManager: 'kubectl-set' }));
   }
 
-  async #drift(member: MemberName, what: Drift): Promise<unknown> {
+  #drift(member: MemberName, what: Drift): Promise<unknown> {
     const { user } = this.#world.member(member).world;
     switch (what) {
       case 'delete shop service':
@@ -220,7 +220,7 @@ export class Person {
       case 'delete canary':
         // It is the engine then who takes its own away.
         return user.resource(canaryKind).delete(target);
-      case 'label service':
+      default:
         return user.resource(serviceKind).patch(target, 'merge', { metadata: { labels: { mine: 'yes' } } });
     }
   }
