@@ -88,7 +88,8 @@ async function history(
     sabotage?.(world);
     try {
       const failure = await new Story(world, scenario, plan, clock, trace).tell();
-      const { invariants, errors, writes } = world;
+      const { invariants } = world;
+      const { errors, writes } = world.engine;
       const failures = [...(failure === undefined ? [] : [failure]), ...invariants.violations, ...errors];
       return { failures, end: endOf(world, scenario), writes, trace: trace.lines };
     } finally {
@@ -125,7 +126,7 @@ class Story {
   async tell(): Promise<string | undefined> {
     const user = this.#user;
     await user.begin();
-    this.#world.run();
+    this.#world.engine.run();
     const isIn = (phase: string) => (): boolean => phaseOf(this.#world) === phase;
     const first = await this.#settled('the first version', isIn('Initialized'));
     if (first !== undefined) return first;
@@ -199,7 +200,7 @@ class Story {
   async #stays(): Promise<string | undefined> {
     const end = this.#clock.monotonic() + reachMs;
     while (this.#clock.monotonic() < end) {
-      if (this.#clock.monotonic() - this.#world.lastRequestAt >= stayMs) return undefined;
+      if (this.#clock.monotonic() - this.#world.engine.lastRequestAt >= stayMs) return undefined;
       await this.#clock.sleep(10_000);
     }
     return 'never comes to rest';

@@ -101,7 +101,7 @@ describe('a bug in the engine is found:', () => {
   });
 
   test('it does not come back after a crash', async () => {
-    const result = await found((world) => world.bury());
+    const result = await found((world) => world.engine.bury());
     expect(result?.failures.join('\n')).toMatch(/never gets there|ends as/);
   });
 });

@@ -174,6 +174,7 @@ export class Workloads {
     const { generation, updated, old } = of;
     const serving = this.#running[side].down > 0 ? 0 : old;
     const available = of.available ?? serving;
+    const isDone = old === 0 && available === updated;
     const now = formatTime(clock.now());
     const condition = (type: string, status: string, reason: string): JsonObject => ({
       type,
@@ -192,9 +193,10 @@ export class Workloads {
             readyReplicas: available,
             availableReplicas: available,
             conditions: [
+              condition('Available', available >= updated ? 'True' : 'False', 'MinimumReplicas'),
               of.isLate === true
                 ? condition('Progressing', 'False', 'ProgressDeadlineExceeded')
-                : condition('Progressing', 'True', 'ReplicaSetUpdated'),
+                : condition('Progressing', 'True', isDone ? 'NewReplicaSetAvailable' : 'ReplicaSetUpdated'),
             ],
           }
         : {

@@ -1,6 +1,6 @@
 import { rolloutDefinitions } from '../../src/api/custom-resource-definitions.ts';
 import type { VirtualClock } from '../../src/base/clock.ts';
-import { type Fetch, FetchError, jsonResponse } from '../../src/base/fetch.ts';
+import { type Fetch, jsonResponse } from '../../src/base/fetch.ts';
 import { silentLog } from '../../src/base/log.ts';
 import type { Random } from '../../src/base/random.ts';
 import { ensureCustomResourceDefinitions } from '../../src/kube/custom-resource-definitions.ts';
@@ -15,8 +15,9 @@ import { rolloutCluster } from '../../src/rollout/cluster.ts';
 import { RolloutMetrics } from '../../src/rollout/engine/rollout-metrics.ts';
 import { type Cluster, inProcessServer, startCluster } from '../../src/sandbox/apiserver/cluster.ts';
 import istio from '../../src/sandbox/mesh/istio-crds.generated.json' with { type: 'json' };
-import { type FaultKind, type FaultPlan, faulty } from './faults.ts';
+import type { FaultKind, FaultPlan } from './faults.ts';
 import { kinds, namespace, type WorkloadKind } from './kinds.ts';
+import { type Life, MortalProcess } from './mortal-process.ts';
 import { outside, type Switches } from './outside.ts';
 import { progressDeadlineSeconds } from './scenario.ts';
 import { type Actor, at, listAt, numberAt, State, textAt } from './state.ts';
@@ -45,23 +46,12 @@ export interface WorldOptions {
 /** How long the user waits for a write of the engine, in milliseconds. */
 const longestAmbushMs = 120_000;
 
-/** One life of the engine: nothing that it still has in flight when it ends reaches the world. */
-interface Life {
-  readonly stop: AbortController;
-  ended: boolean;
-}
-
 /** A member cluster with an engine that dies and comes back, on virtual time. */
 export class World {
   readonly state = new State();
   readonly invariants: TrafficInvariants;
   readonly switches: Switches = { gatesClosed: 0, rollbackAsked: 0 };
-  /** When the engine last asked or wrote something, watches apart, on the monotonic clock. */
-  lastRequestAt = 0;
-  /** Writes of the engine. */
-  writes = 0;
-  /** Errors that nobody expected: bugs of the engine or of the simulation. */
-  readonly errors: string[] = [];
+  readonly engine: MortalProcess;
   readonly user: RestClient;
   /** What others than a person do to the cluster: controllers, nodes. */
   readonly cluster: RestClient;
@@ -69,12 +59,7 @@ export class World {
   readonly #options: WorldOptions;
   readonly #server: Cluster;
   readonly #stop = new AbortController();
-  #lives = 0;
-  #life: Life | undefined;
-  #isMortal = false;
-  #isWanted = false;
   readonly #running: Promise<unknown>[] = [];
-  #engine: Promise<void> = Promise.resolve();
   #ambush: { readonly side: 'before' | 'after'; left: number; readonly act: () => Promise<void> } | undefined;
 
   private constructor(options: WorldOptions, server: Cluster) {
@@ -99,6 +84,16 @@ export class World {
       signal: this.#stop.signal,
       progressDeadlineSeconds,
     });
+    const { plan } = options;
+    this.engine = new MortalProcess({
+      name: 'engine',
+      clock,
+      random,
+      plan,
+      trace,
+      mostAtOnce,
+      live: (life) => this.#live(life),
+    });
     this.state.listen(({ actor, kind, name, after }) => {
       trace.add(actor, `${after === undefined ? 'removes' : 'writes'} ${kind} ${name}${digestOf(after)}`);
     });
@@ -112,23 +107,9 @@ export class World {
     return world;
   }
 
-  /** The engine begins to live, and goes on after each crash. */
-  run(): void {
-    this.#isWanted = true;
-    this.#engine = this.#keepAlive();
-  }
-
-  /** The engine dies, and does not come back. */
-  async endEngine(): Promise<void> {
-    this.#isWanted = false;
-    this.crash();
-    await this.#engine;
-  }
-
   async close(): Promise<void> {
     this.#stop.abort();
-    this.#life?.stop.abort();
-    await this.#engine;
+    await this.engine.end();
     await Promise.all(this.#running);
     await this.#server.close();
   }
@@ -136,20 +117,6 @@ export class World {
   /** The way to the API server for a manager. */
   get wayOfManager(): Fetch {
     return this.#noting('manager', this.#server.fetch);
-  }
-
-  /** Kills the engine as it stands. */
-  crash(): void {
-    const life = this.#life;
-    if (life === undefined || life.ended) return;
-    life.ended = true;
-    this.#options.trace.add('fault', 'the engine dies');
-    life.stop.abort();
-  }
-
-  /** From now on a crash is the end. */
-  bury(): void {
-    this.#isMortal = true;
   }
 
   /** Acts just before, or just after, the server carries out the n-th write of the engine from now on. */
@@ -237,24 +204,6 @@ export class World {
     };
   }
 
-  /** Virtual time stands still for whoever never waits: that is found here, or never. */
-  #counted(fetch: Fetch): Fetch {
-    let atOnce = 0;
-    return (url, init = {}) => {
-      if (new URL(url).searchParams.has('watch')) return fetch(url, init);
-      const now = this.#options.clock.monotonic();
-      atOnce = now === this.lastRequestAt ? atOnce + 1 : 1;
-      this.lastRequestAt = now;
-      if (atOnce <= mostAtOnce) return fetch(url, init);
-      this.errors.push(
-        `more than ${mostAtOnce} requests at ${now / 1000} s: the engine goes round in circles`,
-      );
-      this.bury();
-      this.crash();
-      return Promise.reject(new FetchError('Unreachable', 'killed'));
-    };
-  }
-
   /** Lets the user be faster than the engine. */
   #ambushed(fetch: Fetch): Fetch {
     const meet = async (side: 'before' | 'after'): Promise<void> => {
@@ -265,7 +214,6 @@ export class World {
     };
     return async (url, init = {}) => {
       if ((init.method ?? 'GET') === 'GET') return fetch(url, init);
-      this.writes += 1;
       await meet('before');
       const response = await fetch(url, init);
       await meet('after');
@@ -273,42 +221,13 @@ export class World {
     };
   }
 
-  async #keepAlive(): Promise<void> {
-    const { clock, random } = this.#options;
-    const { signal } = this.#stop;
-    while (!signal.aborted && this.#isWanted) {
-      const life: Life = { stop: new AbortController(), ended: false };
-      this.#life = life;
-      this.#lives += 1;
-      try {
-        await this.#live(life);
-      } catch (error) {
-        if (!life.ended && !signal.aborted) this.errors.push(`the engine ended: ${String(error)}`);
-      }
-      if (signal.aborted || this.#isMortal) return;
-      await clock.sleep(500 + random.int(10_000), signal).catch(() => {});
-    }
-  }
-
   #live(life: Life): Promise<void> {
     const { clock, plan, trace } = this.#options;
+    const { random, fenced } = life;
     const { switches } = this;
-    const random = this.#options.random.stream(`life ${this.#lives}`);
     const onFault = (kind: FaultKind, request: string): void => trace.add('fault', `${kind}: ${request}`);
-    const fenced =
-      (fetch: Fetch): Fetch =>
-      (url, init) =>
-        life.ended ? Promise.reject(new FetchError('Unreachable', 'killed')) : fetch(url, init);
-    const onItsWay = this.#ambushed(this.#noting('engine', this.#server.fetch));
-    const fetch = faulty({
-      fetch: fenced(onItsWay),
-      onItsWay,
-      clock,
-      plan,
-      crash: () => this.crash(),
-      onFault,
-    });
-    const client = this.#client(this.#counted(fenced(fetch)));
+    const fetch = life.wayTo(this.#ambushed(this.#noting('engine', this.#server.fetch)));
+    const client = this.#client(fetch);
     const options = parseAgentFlags(['-metrics-server=http://prometheus.test:9090', '-min-interval=1s'], {});
     const seams = { clock, random, log: silentLog };
     const engine = assembleEngine({
@@ -324,7 +243,7 @@ export class World {
       metrics: noMetrics,
       rolloutMetrics: new RolloutMetrics(noMetrics, 'simulation', 'istio'),
     });
-    return engine.run(life.stop.signal);
+    return engine.run(life.signal);
   }
 }
 

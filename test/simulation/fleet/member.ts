@@ -5,11 +5,12 @@ import type { Random } from '../../../src/base/random.ts';
 import { isNotFound } from '../../../src/kube/api-error.ts';
 import { Store } from '../../../src/kube/store.ts';
 import { deploymentKind } from '../../../src/fleet/kinds.ts';
-import type { KubeObject, Unstructured } from '../../../src/machinery/object.ts';
+import { asJson, type Unstructured } from '../../../src/machinery/object.ts';
 import { ApiDoor } from '../../../src/sandbox/faults.ts';
 import type { FaultPlan } from '../faults.ts';
 import { apex, namespace } from '../kinds.ts';
 import type { Trace } from '../trace.ts';
+import { wantedPods } from '../workload-view.ts';
 import { World } from '../world.ts';
 
 export interface MemberOptions {
@@ -72,14 +73,16 @@ export class Member {
     this.#running = store.run(this.#stop.signal);
   }
 
-  async #runs({ metadata }: KubeObject): Promise<void> {
+  async #runs(deployment: Unstructured): Promise<void> {
     const { clock } = this.#options;
+    const { metadata } = deployment;
+    const replicas = wantedPods(asJson(deployment));
     const status = {
       observedGeneration: metadata.generation ?? 1,
-      replicas: 1,
-      updatedReplicas: 1,
-      readyReplicas: 1,
-      availableReplicas: 1,
+      replicas,
+      updatedReplicas: replicas,
+      readyReplicas: replicas,
+      availableReplicas: replicas,
       conditions: [
         { type: 'Available', status: 'True' },
         { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable' },
@@ -99,7 +102,7 @@ export class Member {
     if (there === this.#hasAgent) return;
     this.#hasAgent = there;
     this.#options.trace.add('cluster', there ? 'the agent starts' : 'the agent is removed');
-    this.#agent = this.#agent.then(() => (there ? this.world.run() : this.world.endEngine()));
+    this.#agent = this.#agent.then(() => (there ? this.world.engine.run() : this.world.engine.end()));
   }
 }
 

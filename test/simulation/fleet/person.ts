@@ -218,7 +218,8 @@ export class Person {
       case 'scale shop':
         return user.resource(deploymentKind).patch(shop, 'merge', { spec: { replicas: 5 } });
       case 'delete canary':
-        // It is the engine then who takes its own away.
+        // All of its rollout goes, and comes back.
+        this.#takesAway();
         return user.resource(canaryKind).delete(target);
       default:
         return user.resource(serviceKind).patch(target, 'merge', { metadata: { labels: { mine: 'yes' } } });

@@ -99,7 +99,7 @@ async function history(
       const failure = await new FleetStory(world, scenario, plans, clock, trace).tell();
       const failures = [...(failure === undefined ? [] : [failure]), ...world.failures];
       const { manager } = world;
-      const [member1, member2] = memberNames.map((name) => world.member(name).world.writes);
+      const [member1, member2] = memberNames.map((name) => world.member(name).world.engine.writes);
       const writes = { manager: manager.writes, member1: member1 ?? 0, member2: member2 ?? 0 };
       return { failures, end: await endOf(world), writes, trace: trace.lines };
     } finally {

@@ -50,12 +50,12 @@ export class FleetStory {
     const { last, farewell } = this.#scenario;
     const chapters: readonly [string, () => Promise<void>, Holds][] = [
       ['the fleet', () => this.#attach(), () => this.#isFleetReady()],
-      ['the first version', () => person.begin(), () => this.#are('Initialized')],
+      ['the first version', () => person.begin(), () => this.#isPromoted()],
       ['the good version', () => this.#trouble(), () => this.#isPromoted()],
       [
         `the ${last} version`,
         () => person.push(last),
-        () => this.#are(last === 'good' ? 'Succeeded' : 'Failed'),
+        () => (last === 'good' ? this.#isPromoted() : this.#isFailed()),
       ],
       ...(farewell === 'nothing' ? [] : [this.#farewell()]),
     ];
@@ -116,8 +116,8 @@ export class FleetStory {
   }
 
   /** With users on the newest version, tested or, where a Canary has just begun, as its first one. */
-  #isPromoted(): boolean {
-    return this.#members.every(({ world: { state, workloads } }) => {
+  async #isPromoted(): Promise<boolean> {
+    const areThere = this.#members.every(({ world: { state, workloads } }) => {
       const [target, primary] = [apex, `${apex}-primary`].map((name) => state.get('Deployment', name));
       const phase = textAt(at(state.get('Canary', apex), 'status'), 'phase');
       const { version } = this.#person;
@@ -128,6 +128,11 @@ export class FleetStory {
         !workloads.isBusy
       );
     });
+    return areThere && (await this.#applicationSays()).startsWith('Ready 4/4');
+  }
+
+  async #isFailed(): Promise<boolean> {
+    return this.#are('Failed') && (await this.#applicationSays()).startsWith('Failed');
   }
 
   async #isFleetReady(): Promise<boolean> {

@@ -11,8 +11,9 @@ import type { RestClient } from '../../../src/kube/rest-client.ts';
 import { type Cluster, startCluster } from '../../../src/sandbox/apiserver/cluster.ts';
 import { ApiDoor } from '../../../src/sandbox/faults.ts';
 import { FaultPlan } from '../faults.ts';
+import type { MortalProcess } from '../mortal-process.ts';
 import type { Trace } from '../trace.ts';
-import { Manager } from './manager.ts';
+import { mortalManager } from './manager.ts';
 import { ManagerInvariants } from './manager-invariants.ts';
 import { Member } from './member.ts';
 import { type MemberName, memberNames } from './scenario.ts';
@@ -43,7 +44,7 @@ export interface FleetWorldOptions {
 export class FleetWorld {
   readonly git = new MemoryGit();
   readonly clock: VirtualClock;
-  readonly manager: Manager;
+  readonly manager: MortalProcess;
   readonly members: ReadonlyMap<MemberName, Member>;
   readonly invariants: readonly ManagerInvariants[];
   readonly #host: Cluster;
@@ -70,7 +71,7 @@ export class FleetWorld {
       if (fault === 'git slow') await clock.sleep(plans.manager.ms(30_000), signal);
       if (fault === 'git down') throw checkoutError('the server does not answer');
     };
-    this.manager = new Manager({
+    this.manager = mortalManager({
       clock,
       random: random.stream('manager'),
       plan: plans.manager,
@@ -113,20 +114,20 @@ export class FleetWorld {
 
   /** When anybody under test last asked or wrote something, watches apart, on the monotonic clock. */
   get lastRequestAt(): number {
-    const members = [...this.members.values()].map(({ world }) => world.lastRequestAt);
+    const members = [...this.members.values()].map(({ world }) => world.engine.lastRequestAt);
     return Math.max(this.manager.lastRequestAt, ...members);
   }
 
   /** What went wrong on the way. */
   get failures(): readonly string[] {
     const members = [...this.members].flatMap(([name, { world }]) =>
-      [...world.errors, ...world.invariants.violations].map((failure) => `${name}: ${failure}`),
+      [...world.engine.errors, ...world.invariants.violations].map((failure) => `${name}: ${failure}`),
     );
     return [...this.manager.errors, ...members, ...this.invariants.flatMap(({ violations }) => violations)];
   }
 
   async close(): Promise<void> {
-    await this.manager.close();
+    await this.manager.end();
     for (const member of this.members.values()) await member.close();
     await this.#host.close();
   }
@@ -139,7 +140,7 @@ function told(fetch: Fetch, trace: Trace): Fetch {
     if ((init.method ?? 'GET') === 'GET' || url.includes('/events') || response.status >= 300)
       return response;
     const answer = await response.json();
-    const status = isObject(answer) ? JSON.stringify(own(answer, 'status') ?? {}).slice(0, 300) : '';
+    const status = isObject(answer) ? JSON.stringify(own(answer, 'status') ?? {}).slice(0, 700) : '';
     trace.add('manager', `${init.method} ${new URL(url).pathname} ${status}`);
     const type = response.headers.get('content-type') ?? 'application/json';
     return jsonResponse(response.status, answer, { 'content-type': type });
