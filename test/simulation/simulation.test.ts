@@ -29,6 +29,7 @@ test.each([
   [1721, 'a Canary that goes before it has a primary leads nobody there'],
   [2522, 'nor does one that goes before its primary has served'],
   [5292, 'a scale-down that is carried out late takes no pods from users'],
+  [16154, 'what an old list makes it start anew after a promotion, it takes back'],
 ])('seed %i: %s', async (seed) => {
   expect(await runSeed({ seed })).toMatchObject({ failures: [] });
 });
