@@ -9,7 +9,7 @@ import {
 } from '../machinery/conditions.ts';
 import { fleetOfCluster, isDeleting, memberNames, unsupportedMembers } from './fleet-members.ts';
 import { pluginName } from './plugin/plugin-objects.ts';
-import type { PluginReport } from './plugin/plugin-reports.ts';
+import { type PluginReport, rolloutsLeft } from './plugin/plugin-reports.ts';
 
 /** Lets go of what is on clusters that do not answer. On a Fleet. */
 export const abandonAnnotation = 'fleet.kurator.dev/abandon-unreachable';
@@ -97,12 +97,16 @@ function pluginEntries(
     if (wanted.includes(name)) continue;
     const cluster = clusterOf(name);
     const report = reportOf(name);
-    const hindrance = obstacle(cluster, name) ?? (report?.reason === 'RemovalFailed' ? report : undefined);
+    const hindrance = obstacle(cluster, name) ?? (hinders(report) ? report : undefined);
     if (report?.reason === 'Removed') removed.push(name);
     else if (cluster === undefined || (hindrance !== undefined && view.abandons)) abandoned.push(name);
     else entry(name, removal(fleet, hindrance));
   }
   return { plugins, removed, abandoned };
+}
+
+function hinders(report: PluginReport | undefined): boolean {
+  return report?.reason === 'RemovalFailed' || report?.reason === rolloutsLeft;
 }
 
 /** A report about an earlier removal says nothing about the installation. */
@@ -114,7 +118,14 @@ function freshest(
 }
 
 /** Reasons of entries that no longer hold when an installation is due. */
-const passed = new Set(['ClusterMissing', 'ClusterNotReady', 'OtherFleet', 'Removing', 'RemovalFailed']);
+const passed = new Set([
+  'ClusterMissing',
+  'ClusterNotReady',
+  'OtherFleet',
+  'Removing',
+  'RemovalFailed',
+  rolloutsLeft,
+]);
 
 const pending: PluginReport = { status: 'Unknown', reason: 'Pending', message: 'to be installed' };
 

@@ -152,7 +152,10 @@ export class TrafficInvariants {
   #checkPromotion(before: JsonObject, after: JsonObject | undefined): void {
     const version = versionOf(after);
     if (version === versionOf(before) || this.#isRecent(this.#skippableAt)) return;
-    const phase = textAt(at(this.#state.get('Canary', apex), 'status'), 'phase');
+    const canary = this.#state.get('Canary', apex);
+    const phase = textAt(at(canary, 'status'), 'phase');
+    // With a new Canary begins a new history: its first version is what its owner has deployed.
+    if (madeFor(before) !== textAt(at(canary, 'metadata'), 'uid')) return;
     // A first version that never served may give way to any other.
     if (phase === 'Initializing' && qualityOf(versionOf(before)) === 'crashing') return;
     if (qualityOf(version) !== 'good') this.#violated(`${version} was promoted, over ${versionOf(before)}`);
@@ -161,4 +164,10 @@ export class TrafficInvariants {
   #violated(what: string): void {
     this.violations.push(`at ${(this.#clock.monotonic() / 1000).toFixed(3)} s: ${what}`);
   }
+}
+
+/** The uid of the Canary that a primary belongs to. */
+function madeFor(primary: JsonObject): string {
+  const [owner = {}] = listAt(at(primary, 'metadata'), 'ownerReferences');
+  return textAt(owner, 'uid');
 }

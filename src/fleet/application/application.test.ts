@@ -409,6 +409,25 @@ describe('clusters', () => {
     expect((await world.application()).status?.inventory?.map(({ name }) => name)).toEqual([all[1], all[3]]);
   });
 
+  test('that leave the fleet keep their agent until it has given the workload back', async () => {
+    await deliver();
+    const canaries: (readonly string[])[] = [];
+    world.onRequest = async (request) => {
+      if (!request.startsWith('DELETE ') || !request.endsWith(`/deployments/istio-system-flagger-${one}`))
+        return;
+      const { items } = await world.member(one).resource(canaryKind).listAll();
+      canaries.push(items.map(({ metadata }) => metadata.name ?? ''));
+    };
+    await world.patch(fleetKind, 'quickstart', {
+      spec: { clusters: [{ kind: 'AttachedCluster', name: two }] },
+    });
+    await world.settle(10_000);
+
+    await expectClean(one);
+    expect(canaries).toEqual([[]]);
+    expect(await world.installed(one)).toEqual([]);
+  });
+
   test('that leave and come back get everything again', async () => {
     await deliver();
     const clusters = (members: readonly string[]) => ({

@@ -1,3 +1,4 @@
+import type { Application } from '../../api/application.ts';
 import type { AttachedCluster } from '../../api/attached-cluster.ts';
 import { rolloutDefinitions } from '../../api/custom-resource-definitions.ts';
 import type { Fleet } from '../../api/fleet.ts';
@@ -9,8 +10,8 @@ import { isAlreadyExists, isNotFound } from '../../kube/api-error.ts';
 import { formatKey, parseKey } from '../../kube/object-key.ts';
 import { forObject, mapped } from '../../kube/sources.ts';
 import { computeStatus } from '../../machinery/conditions.ts';
-import { asJson, type Unstructured } from '../../machinery/object.ts';
-import { pluginTask } from '../fleet-members.ts';
+import { asJson, type KubeObject, type Unstructured } from '../../machinery/object.ts';
+import { isDeleting, memberNames, pluginTask } from '../fleet-members.ts';
 import type { HostCaches } from '../host-caches.ts';
 import { deploymentKind, namespaceKind } from '../kinds.ts';
 import type { Member } from '../member.ts';
@@ -18,7 +19,7 @@ import type { MemberConnections } from '../members.ts';
 import { foreignEngines, replaceForeignAnnotation } from './foreign-engine.ts';
 import { MemberObjects, pluginFieldManager } from './member-objects.ts';
 import { belongsTo, pluginLabel, pluginName, pluginObjects, providerNamespace } from './plugin-objects.ts';
-import { type PluginReport, type PluginReports, removed } from './plugin-reports.ts';
+import { type PluginReport, type PluginReports, removed, rolloutsLeft } from './plugin-reports.ts';
 
 export interface PluginControllerOptions extends Pick<
   ControllerOptions,
@@ -61,11 +62,15 @@ export class PluginController {
 
   constructor(options: PluginControllerOptions) {
     this.#options = options;
-    const { attachedClusters, fleets } = options.caches;
+    const { applications, attachedClusters, fleets } = options.caches;
     this.#controller = new Controller({
       ...options,
       name: 'plugin',
-      sources: [forObject(attachedClusters.store), mapped(fleets.store, (fleet) => clustersOf(fleet))],
+      sources: [
+        forObject(attachedClusters.store),
+        mapped(fleets.store, (fleet) => clustersOf(fleet)),
+        mapped(applications.store, (application) => rolloutClustersOf(application)),
+      ],
       reconcile: this.#reconcile,
       concurrency: 32,
       timeoutMs: 120_000,
@@ -122,6 +127,12 @@ export class PluginController {
     const task = pluginTask(fleet, cluster);
     if (task === 'leave') return undefined;
     if (task === 'install') this.#takeBack(fleet, name);
+    const held = task === 'remove' ? this.#rolloutsThatGo(fleet, cluster) : [];
+    if (held.length > 0) {
+      // An event of the Application tells when it is done.
+      this.#report(fleet, name, waitsFor(held));
+      return undefined;
+    }
     try {
       const report = await (task === 'install' ? this.#install(work) : this.#remove(work));
       this.#report(fleet, name, report);
@@ -133,6 +144,19 @@ export class PluginController {
       if (nextStep(error) === 'retry') throw error;
       return troubleMs;
     }
+  }
+
+  /** Applications that take their rollouts from a cluster that leaves the fleet, which its agent has to do. */
+  #rolloutsThatGo(fleet: Fleet, { metadata }: AttachedCluster): readonly string[] {
+    const { namespace, name = '' } = metadata;
+    const isLeaving =
+      !isDeleting(fleet) && fleet.spec.plugin?.flagger !== undefined && !memberNames(fleet).includes(name);
+    if (!isLeaving) return [];
+    const cluster = formatKey({ namespace, name });
+    return this.#options.caches.applications.store
+      .list()
+      .filter((application) => rolloutClustersOf(application).includes(cluster))
+      .map(keyOf);
   }
 
   /** From here on, nobody may think that nothing is left on the cluster. */
@@ -287,7 +311,24 @@ function clustersOf({ metadata, status }: Fleet): readonly string[] {
   );
 }
 
-function keyOf({ metadata: { namespace, name = '' } }: Unstructured): string {
+/** Where an Application has rollouts. */
+function rolloutClustersOf({ metadata, status }: Application): readonly string[] {
+  const { namespace } = metadata;
+  return (status?.inventory ?? []).flatMap(({ clusterKind, clusterName, rollout }) =>
+    clusterKind === 'AttachedCluster' && rollout !== undefined
+      ? [formatKey({ namespace, name: clusterName })]
+      : [],
+  );
+}
+
+function waitsFor(applications: readonly string[]): PluginReport {
+  const message =
+    `the agent stays until it has given the workloads of Application ${applications.join(', ')} back; ` +
+    'the status of the Application tells what that waits for';
+  return { status: 'False', reason: rolloutsLeft, message };
+}
+
+function keyOf({ metadata: { namespace, name = '' } }: KubeObject): string {
   return formatKey({ namespace, name });
 }
 

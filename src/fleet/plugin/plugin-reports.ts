@@ -11,6 +11,9 @@ export interface PluginReport {
 /** Nothing of the plugin is left on the cluster. */
 export const removed: PluginReport = { status: 'False', reason: 'Removed', message: 'removed' };
 
+/** The reason while the agent has something to do before it goes. */
+export const rolloutsLeft = 'RolloutsLeft';
+
 /** What those who work on clusters tell those who write the status of fleets. Lives in memory: it is found out anew. */
 export class PluginReports {
   readonly #reports = new Map<string, Map<string, PluginReport>>();
