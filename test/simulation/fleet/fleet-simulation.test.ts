@@ -26,6 +26,7 @@ test('50 seeds pass', { timeout: 420_000 }, async () => {
 test.each([
   [4, 'a version that mends a workload is delivered while its rollout waits for it to go'],
   [11, 'a workload that never starts does not hold up its own removal'],
+  [446, 'a cluster that leaves the fleet keeps its agent until the workload serves again'],
 ])('seed %i: %s', { timeout: 60_000 }, async (seed) => {
   expect(await runFleetSeed({ seed })).toMatchObject({ failures: [] });
 });
