@@ -1,5 +1,5 @@
 // A child of bench/fleet.ts: the manager, with the machine's git.
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { manager } from '../src/fleet/manager/manager.ts';
@@ -21,4 +21,5 @@ const connectMember: ConnectMember = (config) => {
   const client = createClient({ fetch, upgrade, server, credentials: config, clock, userAgent: 'bench' });
   return { client, close: () => sockets.close() };
 };
+process.once('exit', () => rmSync(scratchFolder, { recursive: true, force: true }));
 await serveRole(connections, manager({ version: 'bench', connect, connectMember, git }));

@@ -27,6 +27,7 @@ export class Member {
   readonly world: World;
   /** The manager's way in. */
   readonly door: ApiDoor;
+  readonly violations: string[] = [];
   readonly #options: MemberOptions;
   readonly #stop = new AbortController();
   #agent: Promise<void> = Promise.resolve();
@@ -101,7 +102,12 @@ export class Member {
   #agentIs(there: boolean): void {
     if (there === this.#hasAgent) return;
     this.#hasAgent = there;
-    this.#options.trace.add('cluster', there ? 'the agent starts' : 'the agent is removed');
+    const { clock, trace } = this.#options;
+    trace.add('cluster', there ? 'the agent starts' : 'the agent is removed');
+    // Nobody would give its workload back.
+    if (!there && this.world.state.get('Canary', apex) !== undefined) {
+      this.violations.push(`at ${clock.monotonic() / 1000} s: the agent is removed before its Canary`);
+    }
     this.#agent = this.#agent.then(() => (there ? this.world.engine.run() : this.world.engine.end()));
   }
 }

@@ -120,8 +120,10 @@ export class FleetWorld {
 
   /** What went wrong on the way. */
   get failures(): readonly string[] {
-    const members = [...this.members].flatMap(([name, { world }]) =>
-      [...world.engine.errors, ...world.invariants.violations].map((failure) => `${name}: ${failure}`),
+    const members = [...this.members].flatMap(([name, { world, violations }]) =>
+      [...world.engine.errors, ...world.invariants.violations, ...violations].map(
+        (failure) => `${name}: ${failure}`,
+      ),
     );
     return [...this.manager.errors, ...members, ...this.invariants.flatMap(({ violations }) => violations)];
   }
