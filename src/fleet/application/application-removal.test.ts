@@ -139,6 +139,20 @@ describe('a deleted Application', () => {
     expect(world.watches.filter((watch) => watch.includes(one) && watch.includes('autoscaling'))).toEqual([]);
   });
 
+  test.each([
+    ['its fleet', () => world.host.resource(fleetKind).delete({ namespace: 'default', name: 'quickstart' })],
+    ['the plugin', () => world.patch(fleetKind, 'quickstart', { spec: { plugin: null } })],
+  ])('takes its rollout with it before the agent goes, when %s goes at the same time', async (_, take) => {
+    await deliver();
+    const canaries = world.canariesAtAgentsEnd(one);
+    await Promise.all([world.deleteApplication(), world.run<unknown>(take())]);
+    await world.settle(20_000);
+    expect(await world.isGone(applicationKind, 'blue-green-demo')).toBe(true);
+    await expectClean(one);
+    expect(canaries).toEqual([[]]);
+    expect(await world.installed(one)).toEqual([]);
+  });
+
   test('goes although its fleet has gone, or an attached cluster', async () => {
     await deliver();
     await world.run(world.host.resource(fleetKind).delete({ namespace: 'default', name: 'quickstart' }));

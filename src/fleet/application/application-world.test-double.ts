@@ -44,6 +44,9 @@ const roleKind: ResourceKind = {
   kind: 'Role',
 };
 
+/** Of its Deployment, without the name of the member. */
+const agentPath = '/apis/apps/v1/namespaces/istio-system/deployments/istio-system-flagger-';
+
 type Files = Record<string, string>;
 
 /** The files of a folder of our examples, below `at`. */
@@ -164,6 +167,17 @@ export class ApplicationWorld extends FleetWorld {
       const ready = getCondition((entry.kustomizationStatus ?? entry.HelmReleaseStatus)?.conditions, 'Ready');
       return `${entry.name} ${ready?.status} ${ready?.reason}`;
     });
+  }
+
+  /** Names of the Canaries on a member whenever its agent is removed, from now on. */
+  canariesAtAgentsEnd(member: string): readonly (readonly string[])[] {
+    const canaries: (readonly string[])[] = [];
+    this.onRequest = async (request) => {
+      if (request !== `DELETE ${member} ${agentPath}${member}`) return;
+      const { items } = await this.member(member).resource(canaryKind).listAll();
+      canaries.push(items.map(({ metadata }) => metadata.name ?? ''));
+    };
+    return canaries;
   }
 
   async exists(member: string, kind: ResourceKind, name: string, namespace = 'webapp'): Promise<boolean> {

@@ -411,13 +411,7 @@ describe('clusters', () => {
 
   test('that leave the fleet keep their agent until it has given the workload back', async () => {
     await deliver();
-    const canaries: (readonly string[])[] = [];
-    world.onRequest = async (request) => {
-      if (!request.startsWith('DELETE ') || !request.endsWith(`/deployments/istio-system-flagger-${one}`))
-        return;
-      const { items } = await world.member(one).resource(canaryKind).listAll();
-      canaries.push(items.map(({ metadata }) => metadata.name ?? ''));
-    };
+    const canaries = world.canariesAtAgentsEnd(one);
     await world.patch(fleetKind, 'quickstart', {
       spec: { clusters: [{ kind: 'AttachedCluster', name: two }] },
     });

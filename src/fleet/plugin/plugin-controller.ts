@@ -11,7 +11,7 @@ import { formatKey, parseKey } from '../../kube/object-key.ts';
 import { forObject, mapped } from '../../kube/sources.ts';
 import { computeStatus } from '../../machinery/conditions.ts';
 import { asJson, type KubeObject, type Unstructured } from '../../machinery/object.ts';
-import { isDeleting, memberNames, pluginTask } from '../fleet-members.ts';
+import { isDeleting, pluginTask } from '../fleet-members.ts';
 import type { HostCaches } from '../host-caches.ts';
 import { deploymentKind, namespaceKind } from '../kinds.ts';
 import type { Member } from '../member.ts';
@@ -127,7 +127,7 @@ export class PluginController {
     const task = pluginTask(fleet, cluster);
     if (task === 'leave') return undefined;
     if (task === 'install') this.#takeBack(fleet, name);
-    const held = task === 'remove' ? this.#rolloutsThatGo(fleet, cluster) : [];
+    const held = task === 'remove' ? this.#rolloutsOn(fleet, cluster) : [];
     if (held.length > 0) {
       // An event of the Application tells when it is done.
       this.#report(fleet, name, waitsFor(held));
@@ -146,16 +146,16 @@ export class PluginController {
     }
   }
 
-  /** Applications that take their rollouts from a cluster that leaves the fleet, which its agent has to do. */
-  #rolloutsThatGo(fleet: Fleet, { metadata }: AttachedCluster): readonly string[] {
-    const { namespace, name = '' } = metadata;
-    const isLeaving =
-      !isDeleting(fleet) && fleet.spec.plugin?.flagger !== undefined && !memberNames(fleet).includes(name);
-    if (!isLeaving) return [];
-    const cluster = formatKey({ namespace, name });
-    return this.#options.caches.applications.store
+  /**
+   * Applications that have rollouts on a cluster: to give their workloads back is the agent's work. A fleet that is
+   * deleted waits for those only that are being deleted, too: others keep all that they have.
+   */
+  #rolloutsOn(fleet: Fleet, { metadata }: AttachedCluster): readonly string[] {
+    const { store } = this.#options.caches.applications;
+    return store
       .list()
-      .filter((application) => rolloutClustersOf(application).includes(cluster))
+      .filter((application) => !isDeleting(fleet) || application.metadata.deletionTimestamp !== undefined)
+      .filter((application) => rolloutClustersOf(application).includes(keyOf({ metadata })))
       .map(keyOf);
   }
 
@@ -323,12 +323,12 @@ function rolloutClustersOf({ metadata, status }: Application): readonly string[]
 
 function waitsFor(applications: readonly string[]): PluginReport {
   const message =
-    `the agent stays until it has given the workloads of Application ${applications.join(', ')} back; ` +
-    'the status of the Application tells what that waits for';
+    `the agent stays as long as Application ${applications.join(', ')} has rollouts there, which it gives back to ` +
+    'their workloads when they are removed';
   return { status: 'False', reason: rolloutsLeft, message };
 }
 
-function keyOf({ metadata: { namespace, name = '' } }: KubeObject): string {
+function keyOf({ metadata: { namespace, name = '' } }: Pick<KubeObject, 'metadata'>): string {
   return formatKey({ namespace, name });
 }
 
