@@ -55,6 +55,8 @@ export interface FleetScenario {
   /** What is pushed at the end. */
   readonly last: Quality;
   readonly farewell: (typeof farewells)[number];
+  /** Whether the plugin goes at the same time. */
+  readonly isAtOnce: boolean;
 }
 
 type Pick = <T>(from: readonly T[]) => T;
@@ -73,6 +75,7 @@ export function drawFleetScenario(random: Random): FleetScenario {
     })),
     last: pick(['good', 'good', 'bad', 'crashing']),
     farewell: pick(farewells),
+    isAtOnce: pick([true, false]),
   };
 }
 

@@ -91,9 +91,13 @@ export class FleetStory {
 
   #farewell(): [string, () => Promise<void>, Holds] {
     const person = this.#person;
-    const { farewell, last } = this.#scenario;
+    const { farewell, last, isAtOnce } = this.#scenario;
     if (farewell !== 'rollout') {
-      return ['the deletion', () => person.removeApplication(), () => person.isApplicationGone()];
+      const removeAll = async (): Promise<void> => {
+        if (farewell === 'plugin' && isAtOnce) await person.removePlugin();
+        await person.removeApplication();
+      };
+      return ['the deletion', removeAll, () => person.isApplicationGone()];
     }
     const remove = async (): Promise<void> => {
       await person.removeRollout();
