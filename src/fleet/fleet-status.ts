@@ -7,6 +7,7 @@ import {
   removeCondition,
   setCondition,
 } from '../machinery/conditions.ts';
+import { few } from './few.ts';
 import { fleetOfCluster, isDeleting, memberNames, unsupportedMembers } from './fleet-members.ts';
 import { pluginName } from './plugin/plugin-objects.ts';
 import { type PluginReport, rolloutsLeft } from './plugin/plugin-reports.ts';
@@ -150,12 +151,6 @@ function removal({ metadata }: Fleet, why: PluginReport | undefined): PluginRepo
   const command = `kubectl -n ${namespace} annotate fleet.fleet.kurator.dev ${name} ${abandonAnnotation}=true`;
   const hindrance = why === undefined ? '' : `; ${why.message}. To give up what is there: ${command}`;
   return { status: 'False', reason: 'Removing', message: `to be removed${hindrance}` };
-}
-
-/** The first few of many. */
-function few(items: readonly string[]): string {
-  const more = items.length > 5 ? ` and ${items.length - 5} more` : '';
-  return items.slice(0, 5).join('; ') + more;
 }
 
 function clustersCondition(view: FleetView, names: readonly string[], others: readonly string[]): Condense {

@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { CachedResource } from '../kube/cached-resource.ts';
-import { withoutManagedFields } from '../kube/projections.ts';
+import { withoutManagedFields, withSpec } from '../kube/projections.ts';
 import type { Client, ResourceKind } from '../kube/resource-client.ts';
 import { Store } from '../kube/store.ts';
 import type { KubeObject } from '../machinery/object.ts';
@@ -32,14 +32,6 @@ export interface HostCaches {
   readonly secrets: Store<KubeObject>;
 }
 
-/** An object with all parts that its type promises: definitions of others let some pass that have no spec. */
-function whole<T extends { readonly spec: object }>(object: T, parts: Partial<T['spec']>): T {
-  const spec: object | undefined = object.spec;
-  return spec !== undefined && Object.keys(parts).every((key) => key in spec)
-    ? object
-    : { ...object, spec: { ...parts, ...spec } };
-}
-
 export function hostCaches({ client, ...options }: HostCachesOptions): HostCaches {
   const cached = <T extends KubeObject & { readonly spec: object }>(
     kind: ResourceKind,
@@ -47,7 +39,7 @@ export function hostCaches({ client, ...options }: HostCachesOptions): HostCache
   ): CachedResource<T> => {
     const requests = client.resource<T>(kind);
     const random = options.random.stream(kind.resource);
-    const project = (object: T): T => whole(withoutManagedFields(object), parts);
+    const project = (object: T): T => withSpec(withoutManagedFields(object), parts);
     const store = new Store<T>({ ...options, client: requests, random, project });
     return new CachedResource({ store, client: requests, fieldManager: managerFieldManager });
   };

@@ -3,6 +3,22 @@ import type { KubeObject } from '../machinery/object.ts';
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /**
+ * The object with all parts that its type promises: definitions of others let some pass that lack `spec`, or what it
+ * must have. For `project` of a Store.
+ *
+ * @param parts of `spec`, where they are missing
+ */
+export function withSpec<T extends KubeObject & { readonly spec: object }>(
+  object: T,
+  parts: Partial<T['spec']>,
+): T {
+  const spec: object | undefined = object.spec;
+  return spec !== undefined && Object.keys(parts).every((key) => key in spec)
+    ? object
+    : { ...object, spec: { ...parts, ...spec } };
+}
+
+/**
  * The object without `metadata.managedFields` and kubectl's last-applied annotation: often more than half of its
  * size, and read by nobody who reads from a cache. For `project` of a Store.
  *

@@ -5,7 +5,7 @@ import type { AlertProvider } from '../api/alert-provider.ts';
 import type { Canary, CanarySpec } from '../api/canary.ts';
 import type { MetricTemplate } from '../api/metric-template.ts';
 import { CachedResource } from '../kube/cached-resource.ts';
-import { withoutManagedFields } from '../kube/projections.ts';
+import { withoutManagedFields, withSpec } from '../kube/projections.ts';
 import type { Client, ResourceKind } from '../kube/resource-client.ts';
 import { Store, type StoreOptions } from '../kube/store.ts';
 import type { KubeObject, Unstructured } from '../machinery/object.ts';
@@ -56,15 +56,9 @@ function kind(group: string, version: string, resource: string, name: string): R
 
 const noTarget = { apiVersion: '', kind: '', name: '' } as unknown as CanarySpec['targetRef'];
 
-/**
- * A Canary with all parts that its type promises. Flagger's definition lets one pass that has no spec; with a target
- * that does not exist, it is told so as others are whose spec is invalid.
- */
+/** Flagger's definition lets a Canary pass that has no spec: it is told so as others are whose spec is invalid. */
 function wholeCanary(object: Canary): Canary {
-  const canary = withoutManagedFields(object);
-  const spec: Partial<CanarySpec> | undefined = canary.spec;
-  if (spec?.targetRef !== undefined && spec.analysis !== undefined) return canary;
-  return { ...canary, spec: { targetRef: noTarget, analysis: {}, ...spec } };
+  return withSpec(withoutManagedFields(object), { targetRef: noTarget, analysis: {} });
 }
 
 /** Prepares the caches of a cluster; each runs as long as somebody runs its store. */

@@ -118,6 +118,29 @@ export class FaultPlan {
   }
 }
 
+/**
+ * Some faults by a rate, and some at writes that are sure to come.
+ *
+ * @param writes of the process, when nothing fails
+ * @param most how many at writes, and how many by the rate
+ */
+export function drawPlan(
+  { draw, random }: { readonly draw: Random; readonly random: Random },
+  writes: number,
+  most: { readonly planned: number; readonly drawn: number },
+): FaultPlan {
+  const planned = Array.from({ length: draw.int(most.planned + 1) }, (): [number, FaultKind] => [
+    1 + draw.int(Math.max(1, Math.ceil(writes * 1.2))),
+    writeFaults[draw.int(writeFaults.length)] ?? '409',
+  ]);
+  return new FaultPlan({
+    random,
+    rate: [0, 0.02, 0.05, 0.2][draw.int(4)] ?? 0.05,
+    budget: 5 + draw.int(most.drawn),
+    writes: new Map(planned),
+  });
+}
+
 export interface FaultyOptions {
   readonly fetch: Fetch;
   /** The same, for what is on its way when the engine dies. */
@@ -155,7 +178,7 @@ export function faulty(options: FaultyOptions): Fetch {
 
 const anywhere = ['crash before', 'crash after', '429', '500', 'unreachable', 'timeout'] as const;
 /** What can go wrong with a write. */
-export const writeFaults: readonly FaultKind[] = [
+const writeFaults: readonly FaultKind[] = [
   ...anywhere,
   '409',
   'lost answer',

@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Command, InvalidArgumentError } from 'commander';
-import type { FaultKind } from './faults.ts';
 import { runFleetSeed } from './fleet/run.ts';
 import { runSeed } from './run.ts';
+import type { SeedResult } from './seed-run.ts';
 
 interface Options {
   /** A host and two members, instead of one member. */
@@ -26,14 +26,7 @@ interface Work {
   readonly end: number;
 }
 
-interface Result {
-  readonly seed: number;
-  readonly failures: readonly string[];
-  readonly faults: ReadonlyMap<FaultKind, number>;
-  readonly trace: readonly string[];
-}
-
-function runOne(fleet: boolean, seed: number, keepTrace = false): Promise<Result> {
+function runOne(fleet: boolean, seed: number, keepTrace = false): Promise<SeedResult> {
   return fleet ? runFleetSeed({ seed, keepTrace }) : runSeed({ seed, keepTrace });
 }
 
@@ -73,7 +66,7 @@ async function many({ fleet, seeds, from, jobs }: Options): Promise<number> {
   const faults = new Map<string, number>();
   let done = 0;
   let failed = 0;
-  const take = (result: Result): void => {
+  const take = (result: SeedResult): void => {
     done += 1;
     for (const [kind, count] of result.faults) faults.set(kind, (faults.get(kind) ?? 0) + count);
     if (result.failures.length === 0) return;

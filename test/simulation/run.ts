@@ -1,10 +1,11 @@
 import { VirtualClock } from '../../src/base/clock.ts';
 import { errorMessage } from '../../src/base/errors.ts';
-import { type Random, seededRandom } from '../../src/base/random.ts';
+import { seededRandom } from '../../src/base/random.ts';
 import { type JsonObject, own } from '../../src/machinery/json.ts';
-import { type FaultKind, FaultPlan, writeFaults } from './faults.ts';
+import { drawPlan, FaultPlan } from './faults.ts';
 import { apex } from './kinds.ts';
 import { type Action, drawScenario, type Scenario } from './scenario.ts';
+import type { SeedOptions, SeedResult } from './seed-run.ts';
 import { at, numberAt, textAt } from './state.ts';
 import { Trace } from './trace.ts';
 import { sharesOf } from './traffic-invariants.ts';
@@ -17,23 +18,6 @@ const reachMs = 30 * 60_000;
 /** How long it must stay there without a request. */
 const stayMs = 3 * 60_000;
 
-export interface RunOptions {
-  readonly seed: number;
-  readonly keepTrace?: boolean;
-  /** A bug to be found: changes the world before the story begins. */
-  readonly sabotage?: ((world: World) => void) | undefined;
-}
-
-export interface RunResult {
-  readonly seed: number;
-  /** Nothing: it passed. */
-  readonly failures: readonly string[];
-  readonly faults: ReadonlyMap<FaultKind, number>;
-  /** Of the run without faults where that has failed. */
-  readonly trace: readonly string[];
-  readonly scenario: Scenario;
-}
-
 interface History {
   readonly failures: readonly string[];
   readonly end: string;
@@ -43,12 +27,13 @@ interface History {
 }
 
 /** Runs the story of a seed twice, first without faults, and compares the ends. */
-export async function runSeed(options: RunOptions): Promise<RunResult> {
+export async function runSeed(options: SeedOptions<World>): Promise<SeedResult<Scenario>> {
   const { seed } = options;
   const random = seededRandom(`simulation ${seed}`);
   const scenario = drawScenario(random.stream('scenario'));
   const twin = await history({ ...options, sabotage: undefined }, scenario, FaultPlan.none(random));
-  const plan = drawPlan(random, twin.writes);
+  const streams = { draw: random.stream('plan'), random: random.stream('faults') };
+  const plan = drawPlan(streams, twin.writes, { planned: 4, drawn: 60 });
   const told = await history(options, scenario, plan);
   const failures = [
     ...twin.failures.map((failure) => `without faults: ${failure}`),
@@ -59,23 +44,8 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
   return { seed, failures, faults: plan.counts, trace, scenario };
 }
 
-/** Some faults by a rate, and some at writes that are sure to come. */
-function drawPlan(random: Random, writes: number): FaultPlan {
-  const draw = random.stream('plan');
-  const planned = Array.from({ length: draw.int(5) }, (): [number, FaultKind] => [
-    1 + draw.int(Math.ceil(writes * 1.2)),
-    writeFaults[draw.int(writeFaults.length)] ?? '409',
-  ]);
-  return new FaultPlan({
-    random: random.stream('faults'),
-    rate: [0, 0.02, 0.05, 0.2][draw.int(4)] ?? 0.05,
-    budget: 5 + draw.int(60),
-    writes: new Map(planned),
-  });
-}
-
 async function history(
-  { seed, sabotage, keepTrace = false }: RunOptions,
+  { seed, sabotage, keepTrace = false }: SeedOptions<World>,
   scenario: Scenario,
   plan: FaultPlan,
 ): Promise<History> {

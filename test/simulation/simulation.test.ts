@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { kinds } from './kinds.ts';
-import { type RunResult, runSeed } from './run.ts';
+import { runSeed } from './run.ts';
+import type { SeedResult } from './seed-run.ts';
 import { sharesOf } from './traffic-invariants.ts';
 import type { World } from './world.ts';
 
@@ -42,7 +43,7 @@ test('a seed tells the same story each time', async () => {
 });
 
 /** The first of some seeds in which the bug shows. */
-async function found(sabotage: (world: World) => void): Promise<RunResult | undefined> {
+async function found(sabotage: (world: World) => void): Promise<SeedResult | undefined> {
   for (let seed = 1; seed <= 10; seed += 1) {
     const result = await runSeed({ seed, sabotage });
     if (result.failures.length > 0) return result;

@@ -14,6 +14,7 @@ import {
   removeCondition,
   setCondition,
 } from '../../machinery/conditions.ts';
+import { few } from '../few.ts';
 import { abandonApplicationAnnotation } from './abandonment.ts';
 import { nextForPlacement, nextForSource, noArtifact } from './next-step.ts';
 import type { Placement, Readiness } from './placement.ts';
@@ -164,12 +165,6 @@ function problem(
   outlook: Readiness['outlook'],
 ): Problem {
   return { status, reason, message, outlook };
-}
-
-/** The first few of many. */
-function few(items: readonly string[], separator = '; '): string {
-  const more = items.length > 5 ? ` and ${items.length - 5} more` : '';
-  return items.slice(0, 5).join(separator) + more;
 }
 
 /** What several placements have in common is said once. */

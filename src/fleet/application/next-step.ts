@@ -1,8 +1,10 @@
 import type { Application } from '../../api/application.ts';
-import { withoutUserInfo } from '../../gitops/source/parse-remote.ts';
 import type { Placement } from './placement.ts';
 
-/* What a person needs to know beside what has happened: what it means for those who send requests, and what to do. */
+/*
+ * What a person needs to know beside what has happened: what it means for those who send requests, and what to do. Somebody may
+ * paste a command into a shell: it holds names that Kubernetes has checked, and no text of others as it is.
+ */
 
 /** What is said when a source has nothing that could be delivered. */
 export const noArtifact = 'Source artifact not found';
@@ -17,7 +19,7 @@ export function nextForSource(
     revision === undefined
       ? 'Nothing is delivered until then: what serves on clusters serves on'
       : `Revision ${revision} stays in use: what serves on clusters serves on`;
-  const { url = '', secretRef } = spec.source.gitRepository ?? {};
+  const { secretRef } = spec.source.gitRepository ?? {};
   const where = 'spec.source.gitRepository';
   const steps: Readonly<Record<string, string>> = {
     URLInvalid: `fix ${where}.url`,
@@ -26,7 +28,7 @@ export function nextForSource(
   };
   const login =
     secretRef === undefined ? `${where}.secretRef, if a login is needed` : `Secret ${secretRef.name}`;
-  const look = `look at ${where} and ${login}; git ls-remote ${withoutUserInfo(url)} shows what git sees`;
+  const look = `look at ${where} and ${login}; git ls-remote with that URL shows what git sees`;
   return `. ${meaning}. Next: ${steps[reason] ?? look}`;
 }
 
@@ -48,7 +50,7 @@ export function nextForPlacement(
   reason: string,
   { spec, cluster, known, application }: Pick<Placement, 'spec' | 'cluster' | 'known' | 'application'>,
 ): string {
-  const path = spec?.kustomization?.path ?? './';
+  const path = shellWord(spec?.kustomization?.path ?? './');
   const stays = 'Nothing was changed on the cluster: what serves there serves on';
   const { namespace, name } = known.rollout ?? {};
   const kubectl = `kubectl -n ${application.namespace}`;
@@ -63,4 +65,9 @@ export function nextForPlacement(
     RolloutFailed: `. Next, on ${cluster.name}: kubectl -n ${namespace} describe canary ${name}`,
   };
   return steps[reason] ?? '';
+}
+
+/** One word for a shell, whatever is in it. */
+function shellWord(text: string): string {
+  return /^[-\w./]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

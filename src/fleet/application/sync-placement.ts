@@ -121,8 +121,8 @@ export async function removePlacement(run: PlacementRun, task: RemoveTask): Prom
   const { rollout, ready } = placement.known;
   // Nobody may think that it is still as it was applied.
   if (ready?.reason !== 'RemovalFailed') placement.learn({ ready: removing('Removing', 'being removed') });
-  // One that another policy has taken over stays: it has the labels of that one now.
   const options = { prune: task.prune, timeoutMs: removalTimeoutMs };
+  // One that another policy has taken over stays: it has the labels of that one now.
   if (rollout !== undefined && !(await givesBack(run, rollout))) {
     // It does not get ready. Where it is about to go, there is nothing to give back, and nothing to wait for.
     const workload = placement.known.entries.filter(({ id }) => id === workloadId(rollout));

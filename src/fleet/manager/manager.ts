@@ -1,16 +1,12 @@
 import type { Program } from '../../base/program.ts';
 import type { GitTransport } from '../../gitops/source/git-transport.ts';
 import { checkoutError } from '../../gitops/source/source-error.ts';
-import { SourcePool } from '../../gitops/source/source-pool.ts';
-import { SyncCluster } from '../../gitops/sync/sync-cluster.ts';
 import { fleetDefinitions } from '../../api/custom-resource-definitions.ts';
 import type { RestClient } from '../../kube/rest-client.ts';
 import { type ConnectApi, role, type RoleProcess } from '../../kube/role.ts';
-import { applicationControllers } from '../application/application-controllers.ts';
-import { MemberRollouts } from '../application/member-rollout.ts';
-import { fleetControllers } from '../fleet-controllers.ts';
 import { managerFieldManager } from '../host-caches.ts';
 import type { ConnectMember } from '../members.ts';
+import { runManager } from './assemble-manager.ts';
 import { type ManagerOptions, managerUsage, parseManagerFlags } from './manager-flags.ts';
 
 export interface ManagerEnvironment {
@@ -55,17 +51,7 @@ async function lead(
   const { minInterval, abandonAfterMs } = options;
   const image = options.image || imageOf(version);
   const namespace = options.namespace || undefined;
-  const shared = { client, clock, random, log, metrics, image, abandonAfterMs };
-  await using sources = new SourcePool({ clock, random: random.stream('sources'), log, transport: git });
-  const fleet = fleetControllers({ ...shared, namespace, connectMember, minInterval });
-  const applications = applicationControllers({
-    ...shared,
-    ...fleet,
-    random: random.stream('applications'),
-    sources,
-    makeSync: (seams) => new SyncCluster(seams),
-    makeRollouts: (seams) => new MemberRollouts(seams),
-  });
+  const parts = { client, clock, random, log, metrics, git, connectMember, image, namespace };
   ready();
-  await fleet.run(signal, applications);
+  await runManager({ ...parts, minInterval, abandonAfterMs }, signal);
 }

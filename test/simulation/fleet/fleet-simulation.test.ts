@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { deploymentKind, serviceKind } from '../../../src/fleet/kinds.ts';
-import type { RestClient } from '../../../src/kube/rest-client.ts';
-import { createClient } from '../../../src/kube/rest-client.ts';
+import { createClient, type RestClient } from '../../../src/kube/rest-client.ts';
 import { inProcessServer } from '../../../src/sandbox/apiserver/cluster.ts';
 import { apex, namespace } from '../kinds.ts';
-import { type FleetRunResult, runFleetSeed } from './run.ts';
+import type { SeedResult } from '../seed-run.ts';
+import { runFleetSeed } from './run.ts';
 import type { FleetWorld } from './world.ts';
 
 const run = promisify(execFile);
@@ -39,7 +39,7 @@ test('a seed tells the same story each time', { timeout: 60_000 }, async () => {
 });
 
 /** The first of some seeds in which the bug shows. */
-async function found(sabotage: (world: FleetWorld) => void): Promise<FleetRunResult | undefined> {
+async function found(sabotage: (world: FleetWorld) => void): Promise<SeedResult | undefined> {
   for (let seed = 1; seed <= 10; seed += 1) {
     const result = await runFleetSeed({ seed, sabotage });
     if (result.failures.length > 0) return result;

@@ -2,12 +2,8 @@ import type { VirtualClock } from '../../../src/base/clock.ts';
 import { type Fetch, FetchError } from '../../../src/base/fetch.ts';
 import { silentLog } from '../../../src/base/log.ts';
 import type { Random } from '../../../src/base/random.ts';
-import { applicationControllers } from '../../../src/fleet/application/application-controllers.ts';
-import { MemberRollouts } from '../../../src/fleet/application/member-rollout.ts';
-import { fleetControllers } from '../../../src/fleet/fleet-controllers.ts';
+import { runManager } from '../../../src/fleet/manager/assemble-manager.ts';
 import type { GitTransport } from '../../../src/gitops/source/git-transport.ts';
-import { SourcePool } from '../../../src/gitops/source/source-pool.ts';
-import { SyncCluster } from '../../../src/gitops/sync/sync-cluster.ts';
 import type { Credentials } from '../../../src/kube/credentials.ts';
 import { createClient, type RestClient } from '../../../src/kube/rest-client.ts';
 import { inProcessServer } from '../../../src/sandbox/apiserver/cluster.ts';
@@ -34,8 +30,7 @@ export function mortalManager(options: ManagerOptions): MortalProcess {
   return new MortalProcess({ ...options, name: 'manager', mostAtOnce, live: (life) => live(options, life) });
 }
 
-async function live({ clock, git, ways }: ManagerOptions, life: Life): Promise<void> {
-  const { random, signal } = life;
+function live({ clock, git, ways }: ManagerOptions, life: Life): Promise<void> {
   const connect = (to: string, credentials: Credentials): RestClient =>
     createClient({
       fetch: life.wayTo(
@@ -47,24 +42,19 @@ async function live({ clock, git, ways }: ManagerOptions, life: Life): Promise<v
       userAgent: 'simulation',
       credentials,
     });
-  const client = connect('host', { authorize: async () => ({}) });
-  const shared = { clock, log: silentLog, client, image: 'ghcr.io/viridian-rollout/viridian:test' };
-  await using sources = new SourcePool({ ...shared, random: random.stream('sources'), transport: git });
-  const fleet = fleetControllers({
-    ...shared,
-    random: random.stream('fleet'),
-    connectMember: (config) => ({
-      client: connect(new URL(config.server).hostname, config),
-      close: async () => {},
-    }),
-  });
-  const applications = applicationControllers({
-    ...shared,
-    ...fleet,
-    random: random.stream('applications'),
-    sources,
-    makeSync: (seams) => new SyncCluster(seams),
-    makeRollouts: (seams) => new MemberRollouts(seams),
-  });
-  await fleet.run(signal, applications);
+  return runManager(
+    {
+      client: connect('host', { authorize: async () => ({}) }),
+      clock,
+      random: life.random,
+      log: silentLog,
+      git,
+      connectMember: (config) => ({
+        client: connect(new URL(config.server).hostname, config),
+        close: async () => {},
+      }),
+      image: 'ghcr.io/viridian-rollout/viridian:test',
+    },
+    life.signal,
+  );
 }

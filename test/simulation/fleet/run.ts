@@ -1,29 +1,13 @@
 import { VirtualClock } from '../../../src/base/clock.ts';
 import { errorMessage } from '../../../src/base/errors.ts';
 import { type Random, seededRandom } from '../../../src/base/random.ts';
-import { FaultPlan, type FaultKind, writeFaults } from '../faults.ts';
+import { drawPlan, type FaultKind, type FaultPlan } from '../faults.ts';
+import type { SeedOptions, SeedResult } from '../seed-run.ts';
 import { Trace } from '../trace.ts';
 import { endOf } from './digest.ts';
 import { drawFleetScenario, type FleetScenario, type MemberName, memberNames } from './scenario.ts';
 import { FleetStory } from './story.ts';
 import { allPlans, type FleetPlans, FleetWorld, noPlans } from './world.ts';
-
-export interface FleetRunOptions {
-  readonly seed: number;
-  readonly keepTrace?: boolean;
-  /** A bug to be found: changes the world before the story begins. */
-  readonly sabotage?: ((world: FleetWorld) => void) | undefined;
-}
-
-export interface FleetRunResult {
-  readonly seed: number;
-  /** Nothing: it passed. */
-  readonly failures: readonly string[];
-  readonly faults: ReadonlyMap<FaultKind, number>;
-  /** Of the run without faults where that has failed. */
-  readonly trace: readonly string[];
-  readonly scenario: FleetScenario;
-}
 
 /** How much each process under test writes. */
 type Writes = Readonly<Record<'manager' | MemberName, number>>;
@@ -36,7 +20,7 @@ interface History {
 }
 
 /** Runs the story of a seed twice, first without faults, and compares the ends. */
-export async function runFleetSeed(options: FleetRunOptions): Promise<FleetRunResult> {
+export async function runFleetSeed(options: SeedOptions<FleetWorld>): Promise<SeedResult<FleetScenario>> {
   const random = seededRandom(`fleet simulation ${options.seed}`);
   const scenario = drawFleetScenario(random.stream('scenario'));
   const twin = await history({ ...options, sabotage: undefined }, scenario, noPlans(random));
@@ -61,20 +45,11 @@ function differences(twin: readonly string[], told: readonly string[]): readonly
   return [...missing.map((line) => `ends without: ${line}`), ...more.map((line) => `ends with: ${line}`)];
 }
 
-/** Each process has its own bad luck: by a rate, and at writes that are sure to come. */
+/** Each process has its own bad luck. */
 function drawPlans(random: Random, writes: Writes): FleetPlans {
   const planOf = (name: 'manager' | MemberName): FaultPlan => {
-    const draw = random.stream(`plan ${name}`);
-    const planned = Array.from({ length: draw.int(4) }, (): [number, FaultKind] => [
-      1 + draw.int(Math.ceil(writes[name] * 1.2) + 1),
-      writeFaults[draw.int(writeFaults.length)] ?? '409',
-    ]);
-    return new FaultPlan({
-      random: random.stream(`faults ${name}`),
-      rate: [0, 0.02, 0.05, 0.2][draw.int(4)] ?? 0.05,
-      budget: 5 + draw.int(40),
-      writes: new Map(planned),
-    });
+    const streams = { draw: random.stream(`plan ${name}`), random: random.stream(`faults ${name}`) };
+    return drawPlan(streams, writes[name], { planned: 3, drawn: 40 });
   };
   const [member1, member2] = memberNames;
   return {
@@ -84,7 +59,7 @@ function drawPlans(random: Random, writes: Writes): FleetPlans {
 }
 
 async function history(
-  { seed, sabotage, keepTrace = false }: FleetRunOptions,
+  { seed, sabotage, keepTrace = false }: SeedOptions<FleetWorld>,
   scenario: FleetScenario,
   plans: FleetPlans,
 ): Promise<History> {
