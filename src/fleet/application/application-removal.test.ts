@@ -142,10 +142,17 @@ describe('a deleted Application', () => {
   test.each([
     ['its fleet', () => world.host.resource(fleetKind).delete({ namespace: 'default', name: 'quickstart' })],
     ['the plugin', () => world.patch(fleetKind, 'quickstart', { spec: { plugin: null } })],
-  ])('takes its rollout with it before the agent goes, when %s goes at the same time', async (_, take) => {
+  ])('takes its rollout with it before the agent goes, when %s was to go before', async (_, take) => {
     await deliver();
     const canaries = world.canariesAtAgentsEnd(one);
-    await Promise.all([world.deleteApplication(), world.run<unknown>(take())]);
+    await world.run<unknown>(take());
+    await world.settle(20_000);
+    expect(canaries).toEqual([]);
+    const { plugins = [] } = (await world.fleet()).status ?? {};
+    expect(plugins[0]?.message).toMatch(
+      /the agent stays as long as Application default\/blue-green-demo has rollouts there.*kubectl -n default annotate/,
+    );
+    await world.deleteApplication();
     await world.settle(20_000);
     expect(await world.isGone(applicationKind, 'blue-green-demo')).toBe(true);
     await expectClean(one);

@@ -456,6 +456,9 @@ describe('clusters', () => {
 
   test('are all kept while the fleet is missing, and that is said', async () => {
     await deliver();
+    // Without it the fleet waits until the rollouts are gone.
+    const annotations = { 'fleet.kurator.dev/abandon-unreachable': 'true' };
+    await world.patch(fleetKind, 'quickstart', { metadata: { annotations } });
     await world.run(world.host.resource(fleetKind).delete({ namespace: 'default', name: 'quickstart' }));
     await world.settle(60_000);
 

@@ -11,7 +11,7 @@ import { formatKey, parseKey } from '../../kube/object-key.ts';
 import { forObject, mapped } from '../../kube/sources.ts';
 import { computeStatus } from '../../machinery/conditions.ts';
 import { asJson, type KubeObject, type Unstructured } from '../../machinery/object.ts';
-import { isDeleting, pluginTask } from '../fleet-members.ts';
+import { pluginTask } from '../fleet-members.ts';
 import type { HostCaches } from '../host-caches.ts';
 import { deploymentKind, namespaceKind } from '../kinds.ts';
 import type { Member } from '../member.ts';
@@ -127,7 +127,7 @@ export class PluginController {
     const task = pluginTask(fleet, cluster);
     if (task === 'leave') return undefined;
     if (task === 'install') this.#takeBack(fleet, name);
-    const held = task === 'remove' ? this.#rolloutsOn(fleet, cluster) : [];
+    const held = task === 'remove' ? this.#rolloutsOn(cluster) : [];
     if (held.length > 0) {
       // An event of the Application tells when it is done.
       this.#report(fleet, name, waitsFor(held));
@@ -146,15 +146,11 @@ export class PluginController {
     }
   }
 
-  /**
-   * Applications that have rollouts on a cluster: to give their workloads back is the agent's work. A fleet that is
-   * deleted waits for those only that are being deleted, too: others keep all that they have.
-   */
-  #rolloutsOn(fleet: Fleet, { metadata }: AttachedCluster): readonly string[] {
+  /** Applications that have rollouts on a cluster: to give their workloads back is the agent's work. */
+  #rolloutsOn({ metadata }: AttachedCluster): readonly string[] {
     const { store } = this.#options.caches.applications;
     return store
       .list()
-      .filter((application) => !isDeleting(fleet) || application.metadata.deletionTimestamp !== undefined)
       .filter((application) => rolloutClustersOf(application).includes(keyOf({ metadata })))
       .map(keyOf);
   }
