@@ -102,13 +102,19 @@ export class Member {
   #agentIs(there: boolean): void {
     if (there === this.#hasAgent) return;
     this.#hasAgent = there;
-    const { clock, trace } = this.#options;
-    trace.add('cluster', there ? 'the agent starts' : 'the agent is removed');
-    // Nobody would give its workload back.
-    if (!there && this.world.state.get('Canary', apex) !== undefined) {
+    this.#options.trace.add('cluster', there ? 'the agent starts' : 'the agent is removed');
+    this.#agent = this.#agent.then(() => (there ? this.world.engine.run() : this.#agentGoes()));
+  }
+
+  async #agentGoes(): Promise<void> {
+    const { clock } = this.#options;
+    await this.world.engine.end();
+    // What it did last, and was gone before the answer, is told by the watch a millisecond later.
+    await clock.sleep(2);
+    // Nobody would give the workload back.
+    if (this.world.state.get('Canary', apex) !== undefined) {
       this.violations.push(`at ${clock.monotonic() / 1000} s: the agent is removed before its Canary`);
     }
-    this.#agent = this.#agent.then(() => (there ? this.world.engine.run() : this.world.engine.end()));
   }
 }
 
