@@ -1,7 +1,9 @@
-import { isObject, jsonClone, own, type Json } from '../machinery/json.ts';
+import { relative } from 'node:path/posix';
+import { jsonClone, type Json } from '../machinery/json.ts';
 import { sizeOf, type Budget } from './budget.ts';
 import { buildError, unsupported } from './build-error.ts';
 import { runBuiltinTransformer } from './builtin-transformer.ts';
+import type { FieldSpec } from './field-spec.ts';
 import { fileName, findKustomization, isFolder, readText, resolvePath, type FileTree } from './file-tree.ts';
 import { generate } from './generators.ts';
 import { setImages } from './images.ts';
@@ -12,19 +14,29 @@ import {
   type Kustomization,
   type Patch,
 } from './kustomization.ts';
+import { manifestsOf } from './manifests.ts';
 import { applyPatch } from './patches.ts';
 import type { Referral } from './reference-fields.ts';
+import { renderText } from './render-scalar.ts';
 import { replace } from './replacements.ts';
-import { newResource, ResourceList, type Resource } from './resource.ts';
-import { addAnnotations, addLabels, affixNames, setNamespace, setReplicas } from './transformers.ts';
-import { readConfiguration } from './transformer-configuration.ts';
-import { parseYamlDocuments, type RepeatedKeys } from './yaml-documents.ts';
+import { hashAnnotation, newResource, ResourceList, stringsOf, type Resource } from './resource.ts';
+import { addAt, addLabels, affixNames, setNamespace, setReplicas } from './transformers.ts';
+import {
+  defaultFields,
+  mergeFields,
+  readConfiguration,
+  type TransformerFields,
+} from './transformer-configuration.ts';
+import { declareVars, type Vars } from './vars.ts';
+import { parseYamlDocuments, type Dialect } from './yaml-documents.ts';
 
 /** Levels of bases below bases. */
 const maxLevels = 100;
 
 /** One kustomization that is being built. */
 interface Level {
+  /** What its transformers change: what `configurations` say here and below. */
+  fields: TransformerFields;
   readonly kustomization: Kustomization;
   readonly folder: string;
   readonly file: string;
@@ -45,6 +57,8 @@ export class Accumulator {
   readonly #open: string[] = [];
   /** Of all levels: names are final only at the end. */
   readonly referrals: Referral[] = [];
+  readonly vars: Vars = new Map();
+  varReference: readonly FieldSpec[] = [];
 
   /** @param filesMayLie kustomize itself wants files below the folder that names them; folders may lie anywhere */
   constructor(files: FileTree, filesMayLie: 'anywhere' | 'below', budget: Budget) {
@@ -56,7 +70,9 @@ export class Accumulator {
   root(kustomization: Kustomization, folder: string, file: string): readonly Resource[] {
     const resources = new ResourceList(this.#budget);
     this.#open.push(folder);
-    this.#run(resources, { kustomization, folder, file });
+    const level = { fields: defaultFields, kustomization, folder, file };
+    this.#run(resources, level);
+    this.varReference = level.fields.varReference;
     return resources.all;
   }
 
@@ -66,10 +82,9 @@ export class Accumulator {
       resources.add(this.#readEntry(entry, level));
     }
     for (const entry of kustomization.configurations ?? []) {
-      const documents = this.#parse(this.#readFile(entry, level), entry);
-      for (const value of documents) this.referrals.push(...readConfiguration(value, `${file}: ${entry}`));
+      this.#configure(level, entry);
     }
-    const input = { files: this.#files, folder, where: file };
+    const input = { files: this.#files, folder, where: file, configuredIn: this.#fromRoot(file) };
     const options = kustomization.generatorOptions ?? {};
     for (const args of kustomization.configMapGenerator ?? [])
       generate(resources, 'ConfigMap', args, options, input);
@@ -77,25 +92,44 @@ export class Accumulator {
       generate(resources, 'Secret', args, options, input);
     for (const entry of kustomization.components ?? []) this.#runComponent(resources, entry, level);
     this.#transform(resources, level);
+    declareVars(this.vars, kustomization.vars ?? [], resources, file);
+  }
+
+  /** The path of a file from the folder that is built, as a scalar of YAML. */
+  #fromRoot(path: string): string {
+    return renderText(relative(`/${this.#open[0] ?? ''}`, `/${path}`), 2, 0);
+  }
+
+  #configure(level: Level, entry: string): void {
+    const where = `${level.file}: ${entry}`;
+    const text = this.#readFile(entry, level);
+    for (const value of parseYamlDocuments(text, entry, this.#budget, 'kustomization')) {
+      const { fields, referrals } = readConfiguration(value, where);
+      level.fields = mergeFields(level.fields, fields, where, this.#budget);
+      this.referrals.push(...referrals);
+    }
   }
 
   #transform(resources: ResourceList, level: Level): void {
-    const { kustomization, file } = level;
+    const { kustomization, file, fields } = level;
     for (const [i, entry] of (kustomization.patchesStrategicMerge ?? []).entries()) {
       const where = `${file}: patchesStrategicMerge[${i}]`;
-      applyPatch(resources, {}, this.#parse(this.#textOrFile(entry, level), where), where);
+      applyPatch(resources, {}, this.#textOrFile(entry, level), where);
     }
     this.#patch(resources, kustomization.patches, level, 'patches');
     if (kustomization.namespace != null && kustomization.namespace !== '') {
-      setNamespace(resources, kustomization.namespace);
+      setNamespace(resources, kustomization.namespace, { fieldSpecs: fields.namespace });
     }
-    affixNames(resources, kustomization.namePrefix ?? '', kustomization.nameSuffix ?? '');
-    for (const label of kustomization.labels ?? []) addLabels(resources, label);
-    addLabels(resources, { pairs: kustomization.commonLabels, includeSelectors: true });
-    addAnnotations(resources, kustomization.commonAnnotations ?? {});
+    affixNames(resources, kustomization.namePrefix ?? '', '', fields.namePrefix);
+    affixNames(resources, '', kustomization.nameSuffix ?? '', fields.nameSuffix);
+    for (const label of kustomization.labels ?? []) addLabels(resources, label, fields);
+    addAt(resources, fields.commonLabels, kustomization.commonLabels ?? {});
+    addAt(resources, fields.commonAnnotations, kustomization.commonAnnotations ?? {});
     this.#patch(resources, kustomization.patchesJson6902, level, 'patchesJson6902');
-    for (const replicas of kustomization.replicas ?? []) setReplicas(resources, replicas, file);
-    setImages(resources, [...(kustomization.images ?? []), ...(kustomization.imageTags ?? [])], file);
+    for (const replicas of kustomization.replicas ?? [])
+      setReplicas(resources, replicas, fields.replicas, file);
+    const images = [...(kustomization.images ?? []), ...(kustomization.imageTags ?? [])];
+    setImages(resources, images, fields.images, file);
     this.#replace(resources, level);
     for (const entry of kustomization.transformers ?? []) {
       for (const value of this.#textOrDocuments(entry, level))
@@ -116,7 +150,7 @@ export class Accumulator {
       if (field === 'patchesJson6902' && (patch.target?.name ?? '') === '')
         throw buildError(`${where}: must specify the target name`);
       const text = path === '' ? inline : this.#readFile(path, level);
-      applyPatch(resources, patch, this.#parse(text, where), where);
+      applyPatch(resources, patch, text, where);
     }
   }
 
@@ -125,7 +159,8 @@ export class Accumulator {
       const where = `${level.file}: replacements[${i}]`;
       if (entry.path === undefined || entry.path === '') replace(resources, entry, where);
       else {
-        const documents = this.#parse(this.#readFile(entry.path, level), entry.path).flat();
+        const text = this.#readFile(entry.path, level);
+        const documents = parseYamlDocuments(text, entry.path, this.#budget, 'kustomization').flat();
         for (const value of documents)
           replace(resources, parseReplacement(value, `${where}, ${entry.path}`), where);
       }
@@ -139,7 +174,9 @@ export class Accumulator {
     if (component.kustomization.kind !== 'Component') {
       throw buildError(`${component.file}: is named in components, so its kind must be Component`);
     }
+    component.fields = level.fields;
     this.#run(resources, component);
+    level.fields = component.fields;
     this.#open.pop();
   }
 
@@ -156,6 +193,7 @@ export class Accumulator {
     }
     const resources = new ResourceList(this.#budget);
     this.#run(resources, child);
+    level.fields = mergeFields(level.fields, child.fields, child.file, this.#budget);
     this.#open.pop();
     return resources.all;
   }
@@ -178,27 +216,28 @@ export class Accumulator {
       throw buildError(`cycle detected: ${[...this.#open, folder].join(' -> ')}`);
     if (this.#open.length >= maxLevels) throw buildError(`${file}: more than ${maxLevels} levels of bases`);
     this.#open.push(folder);
-    const { documents, size } = this.#parseFile(file, 'last');
+    const { documents, size } = this.#parseFile(file, 'kustomization');
     this.#budget.spendWalks(size, 10, file);
     const kustomization = readKustomization(kustomizationOf(documents, file), file, 'reject');
-    return { kustomization, folder, file };
+    return { fields: defaultFields, kustomization, folder, file };
   }
 
   #readManifests(entry: string, level: Level): readonly Resource[] {
     const path = this.#checked(entry, level);
     const { documents, size } = this.#parseFile(path);
     this.#budget.spendCopies(size, 1, path);
-    return documents.flatMap((value, index) =>
-      expandLists(jsonClone(value)).map((object) => newResource(object, `${path}, document ${index + 1}`)),
+    const origin = `path: ${this.#fromRoot(path)}\n`;
+    return manifestsOf(jsonClone([...documents]), path).map(({ value, where }) =>
+      readResource(value, where, origin),
     );
   }
 
   /** Each file is parsed once, however often bases are used. */
-  #parseFile(path: string, repeatedKeys: RepeatedKeys = 'refuse'): Parsed {
+  #parseFile(path: string, dialect: Dialect = 'manifest'): Parsed {
     const known = this.#parsed.get(path);
     if (known !== undefined) return known;
     const text = readText(this.#files, path);
-    const documents = parseYamlDocuments(text, path, this.#budget, repeatedKeys);
+    const documents = parseYamlDocuments(text, path, this.#budget, dialect);
     const parsed = { documents, size: documents.reduce((sum: number, value) => sum + sizeOf(value), 0) };
     this.#parsed.set(path, parsed);
     return parsed;
@@ -244,10 +283,10 @@ function inOneLine(entry: string): string {
   return entry.includes('\n') ? 'inline transformer' : fileName(entry);
 }
 
-/** `kind: List`, and lists of one kind, stand for their items. */
-function expandLists(value: Json): Json[] {
-  const kind = isObject(value) ? own(value, 'kind') : undefined;
-  const items = isObject(value) ? own(value, 'items') : undefined;
-  if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) return [value];
-  return items.flatMap(expandLists);
+/** An object of another build may ask for its hash here. */
+function readResource(value: Json, where: string, origin: string): Resource {
+  const resource = newResource(value, where);
+  resource.origin = origin;
+  resource.needsHash = stringsOf(resource, 'annotations')[hashAnnotation] === 'enabled';
+  return resource;
 }

@@ -292,7 +292,7 @@ test.each<[title: string, files: Record<string, string>, code: string, message: 
     'an object without name',
     { 'kustomization.yaml': 'resources: [a.yaml]', 'a.yaml': 'a: 1\n---\nkind: X\napiVersion: v1' },
     'BuildFailed',
-    /^a.yaml, document 1: apiVersion/,
+    /^a.yaml, document 1: kind is missing/,
   ],
   [
     'no YAML',
@@ -386,7 +386,7 @@ test('one build leaves nothing behind: the second answers the same', () => {
     'kustomization.yaml': 'resources: [a, b]\n',
     'a/kustomization.yaml': 'namePrefix: a-\nresources: [../base]',
     'b/kustomization.yaml': 'namePrefix: b-\nresources: [../base]',
-    'base/kustomization.yaml': 'resources: [c.yaml]\ncommonLabels: {x: y}',
+    'base/kustomization.yaml': 'resources: [c.yaml]\ncommonLabels: {x: z}',
     'base/c.yaml': manifest('ConfigMap', 'c'),
   });
   const first = build(files, '');

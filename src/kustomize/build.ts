@@ -1,5 +1,5 @@
 import type { Unstructured } from '../machinery/object.ts';
-import { isObject, setOwn } from '../machinery/json.ts';
+import { isObject, own, setOwn, type JsonObject } from '../machinery/json.ts';
 import { Accumulator } from './accumulate.ts';
 import { Budget } from './budget.ts';
 import { buildError } from './build-error.ts';
@@ -18,6 +18,7 @@ import { sortLegacy } from './order.ts';
 import { keepRenamedNamespaces, withOverlay, type KustomizationOverlay } from './overlay.ts';
 import type { Referral } from './reference-fields.ts';
 import { metadataOf, nameOf, rememberId, stringsOf, type Resource } from './resource.ts';
+import { resolveVars } from './vars.ts';
 import { parseYamlDocuments } from './yaml-documents.ts';
 
 /**
@@ -43,7 +44,7 @@ export function build(
   const kustomization =
     file === undefined
       ? { resources: listManifests(files, folder).slice() }
-      : readRoot(files, file, 'drop', budget);
+      : withOrigin(readRoot(files, file, 'drop', budget));
   const exists = (component: string): boolean => isFolder(files, resolvePath(folder, component));
   const accumulator = new Accumulator(files, 'anywhere', budget);
   const resources = accumulator.root(
@@ -53,7 +54,15 @@ export function build(
   );
   if (overlay.targetNamespace !== undefined) keepRenamedNamespaces(resources);
   fixNames(resources, accumulator.referrals, budget);
-  return sorted(resources, kustomization.sortOptions, 'fifo').filter(isForClusters);
+  resolveVars(resources, accumulator.vars, accumulator.varReference, budget);
+  return finished(resources, kustomization, 'fifo').filter(isForClusters);
+}
+
+/** Flux asks for the origin where there are no resources: kustomize does not take the file for empty then. */
+function withOrigin(kustomization: Kustomization): Kustomization {
+  return (kustomization.resources ?? []).length > 0
+    ? kustomization
+    : { ...kustomization, buildMetadata: ['originAnnotations'] };
 }
 
 /** A kustomization that was read as a manifest is none. */
@@ -82,7 +91,8 @@ export function kustomizeBuild(files: FileTree, path: string): readonly Unstruct
   const accumulator = new Accumulator(files, 'below', budget);
   const resources = accumulator.root(kustomization, folder, file);
   fixNames(resources, accumulator.referrals, budget);
-  return sorted(resources, kustomization.sortOptions, 'legacy');
+  resolveVars(resources, accumulator.vars, accumulator.varReference, budget);
+  return finished(resources, kustomization, 'legacy');
 }
 
 function readRoot(
@@ -91,7 +101,7 @@ function readRoot(
   unknownFields: 'reject' | 'drop',
   budget: Budget,
 ): Kustomization {
-  const documents = parseYamlDocuments(readText(files, file), file, budget, 'last');
+  const documents = parseYamlDocuments(readText(files, file), file, budget, 'kustomization');
   return readKustomization(kustomizationOf(documents, file), file, unknownFields);
 }
 
@@ -104,23 +114,56 @@ function fixNames(resources: readonly Resource[], referrals: readonly Referral[]
   fixNameReferences(resources, referrals, budget);
 }
 
-function sorted(
+function finished(
   resources: readonly Resource[],
-  sortOptions: Kustomization['sortOptions'],
+  { sortOptions, buildMetadata }: Kustomization,
   defaultOrder: 'fifo' | 'legacy',
 ): readonly Unstructured[] {
   const kept = resources.filter((resource) => !isLocal(resource));
-  const order = sortOptions?.order ?? (sortOptions == null ? defaultOrder : 'legacy');
+  const order = sortOptions?.order ?? defaultOrder;
   const inOrder = order === 'fifo' ? kept : sortLegacy(kept, sortOptions?.legacySortOptions);
-  return inOrder.map(({ object }) => {
-    const metadata = metadataOf(object);
-    if (isEmptyMap(metadata['annotations'])) delete metadata['annotations'];
-    return object as unknown as Unstructured;
+  return inOrder.map((resource) => {
+    dropBuildAnnotations(metadataOf(resource.object));
+    addBuildMetadata(resource, buildMetadata ?? []);
+    return resource.object as unknown as Unstructured;
   });
 }
 
-function isEmptyMap(value: unknown): boolean {
-  return isObject(value) && Object.keys(value).length === 0;
+function addBuildMetadata(resource: Resource, wanted: readonly string[]): void {
+  const add = (field: 'labels' | 'annotations', key: string, text: string): void =>
+    setOwn(metadataOf(resource.object), field, { ...stringsOf(resource, field), [key]: text });
+  // As kustomize calls itself inside of other programs.
+  if (wanted.includes('managedByLabel')) add('labels', 'app.kubernetes.io/managed-by', 'kustomize-(devel)');
+  if (wanted.includes('originAnnotations') && resource.origin !== '')
+    add('annotations', 'config.kubernetes.io/origin', resource.origin);
+}
+
+/** Of kustomize itself, in manifests that another build has printed. */
+const buildAnnotations = new Set([
+  ...(
+    'previousKinds previousNames previousNamespaces prefixes suffixes refBy generatorBehavior needsHashSuffix ' +
+    'allowNameChange allowKindChange path index seqindent id'
+  )
+    .split(' ')
+    .map((name) => `internal.config.kubernetes.io/${name}`),
+  'config.kubernetes.io/path',
+  'config.kubernetes.io/index',
+  'config.kubernetes.io/origin',
+  'config.k8s.io/id',
+  'alpha.config.kubernetes.io/transformations',
+]);
+
+/** What is left is text, whatever a patch has put there. */
+function dropBuildAnnotations(metadata: JsonObject): void {
+  const annotations = own(metadata, 'annotations');
+  if (isObject(annotations)) {
+    for (const [key, value] of Object.entries(annotations)) {
+      if (buildAnnotations.has(key)) delete annotations[key];
+      else if (typeof value !== 'object') setOwn(annotations, key, String(value));
+    }
+    if (Object.keys(annotations).length > 0) return;
+  }
+  delete metadata['annotations'];
 }
 
 /** For the build only, not for a cluster. */

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import type { Json } from '../machinery/json.ts';
 import { buildError, unsupported } from './build-error.ts';
-import { fieldSpec, firstProblem } from './kustomization.ts';
-import { addAt, affixNames, setNamespace } from './transformers.ts';
+import { setImages } from './images.ts';
+import { fieldSpec, firstProblem, image, replacement, replicas, selector } from './kustomization.ts';
+import { applyPatch } from './patches.ts';
+import { replace } from './replacements.ts';
+import { addAt, affixNames, setNamespace, setReplicas } from './transformers.ts';
 import type { ResourceList } from './resource.ts';
 
 const fieldSpecs = z.array(fieldSpec).default([]);
@@ -35,14 +38,25 @@ const transformer = z.discriminatedUnion('kind', [
     suffix: z.string().default(''),
     fieldSpecs: nameFields,
   }),
+  z.strictObject({ ...head, kind: z.literal('ImageTagTransformer'), imageTag: image, fieldSpecs }),
+  z.strictObject({ ...head, kind: z.literal('ReplicaCountTransformer'), replica: replicas, fieldSpecs }),
+  z.strictObject({
+    ...head,
+    kind: z.literal('PatchTransformer'),
+    patch: z.string(),
+    target: selector.optional(),
+    options: z.record(z.string(), z.boolean()).optional(),
+  }),
+  z.strictObject({
+    ...head,
+    kind: z.literal('ReplacementTransformer'),
+    replacements: z.array(replacement.omit({ path: true })),
+  }),
 ]);
 
 const known = new Set(transformer.options.map((option) => option.shape.kind.value as string));
 
-/**
- * Runs one configuration of `transformers`. Those that kustomize itself brings and that change labels, annotations,
- * names or the namespace are known; for the others it has fields of a kustomization, or runs a program.
- */
+/** Runs one configuration of `transformers`: of those that kustomize itself brings. Others are programs. */
 export function runBuiltinTransformer(resources: ResourceList, value: Json, where: string): void {
   const { apiVersion, kind } = z
     .looseObject({ apiVersion: z.unknown(), kind: z.unknown() })
@@ -67,5 +81,13 @@ export function runBuiltinTransformer(resources: ResourceList, value: Json, wher
       return affixNames(resources, data.prefix, '', data.fieldSpecs);
     case 'SuffixTransformer':
       return affixNames(resources, '', data.suffix, data.fieldSpecs);
+    case 'ImageTagTransformer':
+      return setImages(resources, [data.imageTag], data.fieldSpecs, where);
+    case 'ReplicaCountTransformer':
+      return setReplicas(resources, data.replica, data.fieldSpecs, where);
+    case 'PatchTransformer':
+      return applyPatch(resources, data, data.patch, where);
+    case 'ReplacementTransformer':
+      for (const one of data.replacements) replace(resources, one, where);
   }
 }

@@ -19,6 +19,8 @@ export interface GeneratorInput {
   readonly files: FileTree;
   readonly folder: string;
   readonly where: string;
+  /** The file, from the root of the build. */
+  readonly configuredIn: string;
 }
 
 /** Adds the object of one generator, or merges it into the one that is there, as its behavior says. */
@@ -42,6 +44,7 @@ export function generate(
   object['metadata'] = metadata;
   const resource = newResource(object, input.where);
   resource.needsHash = options.disableNameSuffixHash !== true;
+  resource.origin = `configuredIn: ${input.configuredIn}\nconfiguredBy:\n  apiVersion: builtin\n  kind: ${kind}Generator\n`;
   absorb(resources, resource, args.behavior ?? '', input.where);
 }
 
@@ -88,10 +91,18 @@ function successor(old: Resource, resource: Resource, behavior: 'merge' | 'repla
   }
   object['metadata'] = metadata;
   for (const field of behavior === 'merge' ? ['data', 'binaryData'] : []) {
-    const merged = { ...mapOf(old.object, field), ...mapOf(object, field) };
+    const merged = { ...textsOf(mapOf(old.object, field)), ...mapOf(object, field) };
     if (Object.keys(merged).length > 0) object[field] = merged;
   }
   return { ...old, object, needsHash: old.needsHash && resource.needsHash };
+}
+
+/** A port without quotes in the ConfigMap of somebody else is text from here on. */
+function textsOf(map: JsonObject): JsonObject {
+  const texts: JsonObject = {};
+  for (const [key, value] of Object.entries(map))
+    setOwn(texts, key, typeof value === 'object' ? value : String(value));
+  return texts;
 }
 
 function mapOf(object: JsonObject, field: string): JsonObject {

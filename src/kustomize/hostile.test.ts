@@ -78,7 +78,16 @@ test.each<[title: string, files: Record<string, string>]>([
   [
     'patches that look at everything',
     overManifests(configMaps(500), {
-      patches: many(2000, (i) => ({ target: { name: `d${i}` }, patch: 'a: b' })),
+      patches: many(2000, (i) => ({ target: { name: `d${i}` }, patch: 'kind: X\nmetadata: {name: x}' })),
+    }),
+  ],
+  [
+    'variables that are looked for everywhere',
+    overManifests(configMaps(500), {
+      vars: many(3000, (i) => ({
+        name: `v${i}`,
+        objref: { kind: 'ConfigMap', version: 'v1', name: 'nope' },
+      })),
     }),
   ],
   [

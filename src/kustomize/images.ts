@@ -1,11 +1,21 @@
 import { isObject, own, setOwn, type Json } from '../machinery/json.ts';
 import { sizeOf } from './budget.ts';
+import { buildError } from './build-error.ts';
+import { changeField, type FieldSpec } from './field-spec.ts';
 import type { Image } from './kustomization.ts';
-import { gvkOfResource, type ResourceList } from './resource.ts';
+import { formatId, gvkOfResource, idOf, type Resource, type ResourceList } from './resource.ts';
 import { compilePattern } from './selector.ts';
 
-/** Sets names, tags and digests of the images of containers, wherever in an object containers stand. */
-export function setImages({ all, budget }: ResourceList, images: readonly Image[], where: string): void {
+/**
+ * Sets names, tags and digests of the images of containers, wherever in an object containers stand.
+ * @param specs other fields that hold the name of an image
+ */
+export function setImages(
+  { all, budget }: ResourceList,
+  images: readonly Image[],
+  specs: readonly FieldSpec[],
+  where: string,
+): void {
   for (const image of images) {
     const isMeant = compilePattern(
       `^${image.name}(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?$`,
@@ -14,12 +24,27 @@ export function setImages({ all, budget }: ResourceList, images: readonly Image[
     );
     for (const resource of all) {
       budget.spendWalks(sizeOf(resource.object), 1, where);
-      if (gvkOfResource(resource).kind !== 'CustomResourceDefinition') setIn(resource.object, image, isMeant);
+      if (gvkOfResource(resource).kind === 'CustomResourceDefinition') continue;
+      setIn(resource.object, image, isMeant);
+      for (const spec of specs) setAt(resource, spec, image, isMeant);
     }
   }
 }
 
 type TextTest = (text: string) => boolean;
+
+function setAt(resource: Resource, spec: FieldSpec, image: Image, isMeant: TextTest): void {
+  changeField(
+    resource,
+    spec,
+    () => '',
+    (value) => {
+      if (isObject(value) || Array.isArray(value))
+        throw buildError(`${formatId(idOf(resource))}: ${spec.path} holds no name of an image`);
+      return typeof value === 'string' && isMeant(value) ? renamed(value, image) : value;
+    },
+  );
+}
 
 function setIn(value: Json, image: Image, isMeant: TextTest): void {
   if (Array.isArray(value)) for (const item of value) setIn(item, image, isMeant);

@@ -1,9 +1,19 @@
 import { z } from 'zod';
-import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
+import { isObject, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
 import { buildError, unsupported } from './build-error.ts';
+import { goFields } from './go-fields.ts';
 
 const texts = z.array(z.string()).nullish();
-const strings = z.record(z.string(), z.string()).nullish();
+/** No value at all is an empty one. */
+const strings = z
+  .record(
+    z.string(),
+    z
+      .string()
+      .nullable()
+      .transform((text) => text ?? ''),
+  )
+  .nullish();
 
 export const fieldSpec = z.strictObject({
   path: z.string(),
@@ -13,7 +23,7 @@ export const fieldSpec = z.strictObject({
   create: z.boolean().optional(),
 });
 
-const selector = z.strictObject({
+export const selector = z.strictObject({
   group: z.string().optional(),
   version: z.string().optional(),
   kind: z.string().optional(),
@@ -37,7 +47,7 @@ const label = z.strictObject({
   fields: z.array(fieldSpec).nullish(),
 });
 
-const image = z.strictObject({
+export const image = z.strictObject({
   name: z.string(),
   newName: z.string().optional(),
   newTag: z.string().optional(),
@@ -45,7 +55,7 @@ const image = z.strictObject({
   digest: z.string().optional(),
 });
 
-const replicas = z.strictObject({ name: z.string(), count: z.int() });
+export const replicas = z.strictObject({ name: z.string(), count: z.int() });
 
 const generatorOptions = z.strictObject({
   labels: strings,
@@ -67,10 +77,13 @@ const configMap = z.strictObject({
 
 const secret = configMap.extend({ type: z.string().optional() });
 
-const sortOptions = z.strictObject({
-  order: z.enum(['', 'legacy', 'fifo']).optional(),
-  legacySortOptions: z.strictObject({ orderFirst: texts, orderLast: texts }).nullish(),
-});
+const sortOptions = z.discriminatedUnion('order', [
+  z.strictObject({
+    order: z.literal('legacy'),
+    legacySortOptions: z.strictObject({ orderFirst: texts, orderLast: texts }).nullish(),
+  }),
+  z.strictObject({ order: z.literal('fifo'), legacySortOptions: z.null().optional() }),
+]);
 
 const replacementSelector = z.strictObject({
   group: z.string().optional(),
@@ -87,7 +100,7 @@ const fieldOptions = z.strictObject({
   create: z.boolean().optional(),
 });
 
-const replacement = z.strictObject({
+export const replacement = z.strictObject({
   path: z.string().optional(),
   source: replacementSelector
     .extend({ fieldPath: z.string().optional(), options: fieldOptions.nullish() })
@@ -104,10 +117,30 @@ const replacement = z.strictObject({
     .nullish(),
 });
 
+const variable = z.strictObject({
+  name: z.string().min(1),
+  objref: z.strictObject({
+    apiVersion: z.string().optional(),
+    group: z.string().optional(),
+    version: z.string().optional(),
+    kind: z.string().optional(),
+    name: z.string().optional(),
+    namespace: z.string().optional(),
+  }),
+  fieldref: z.strictObject({ fieldPath: z.string().optional() }).nullish(),
+});
+
+const metadata = z.strictObject({
+  name: z.string().nullish(),
+  namespace: z.string().nullish(),
+  labels: strings,
+  annotations: strings,
+});
+
 const kustomization = z.strictObject({
   apiVersion: z.string().nullish(),
   kind: z.string().nullish(),
-  metadata: z.unknown().optional(),
+  metadata: metadata.nullish(),
   resources: texts,
   bases: texts,
   components: texts,
@@ -130,6 +163,8 @@ const kustomization = z.strictObject({
   replacements: z.array(replacement).nullish(),
   transformers: texts,
   sortOptions: sortOptions.nullish(),
+  vars: z.array(variable).nullish(),
+  buildMetadata: texts,
 });
 
 export type Kustomization = Readonly<z.output<typeof kustomization>>;
@@ -142,36 +177,31 @@ export type GeneratorOptions = Readonly<z.output<typeof generatorOptions>>;
 /** Of a ConfigMap or, with a type, of a Secret. */
 export type GeneratorArgs = Readonly<z.output<typeof secret>>;
 export type SortOptions = Readonly<z.output<typeof sortOptions>>;
+export type Var = Readonly<z.output<typeof variable>>;
 export type Replacement = Readonly<z.output<typeof replacement>>;
 export type ReplacementOptions = Readonly<z.output<typeof fieldOptions>>;
 
 /** Fields of kustomize that are refused when they hold something, and why. */
 const unsupportedFields: Readonly<Record<string, string>> = {
-  buildMetadata: 'annotations about the origin are not written',
   crds: 'references of custom resources cannot be declared',
   generators: 'generator plugins are not run',
   helmChartInflationGenerator: 'Helm charts are not rendered',
   helmCharts: 'Helm charts are not rendered',
   helmGlobals: 'Helm charts are not rendered',
-  inventory: 'it was dropped from kustomize',
   openapi: 'schemas cannot be added',
   validators: 'validator plugins are not run',
-  vars: 'use replacements instead',
 };
 
-/** Kustomize reads a field in any case. By its name in small letters. */
-const fieldNames = new Map(
-  [...Object.keys(kustomization.shape), ...Object.keys(unsupportedFields)].map((name) => [
-    name.toLowerCase(),
-    name,
-  ]),
-);
+/** By its name in small letters: kustomize reads a field in any case. */
+const unsupportedNames = new Map(Object.keys(unsupportedFields).map((name) => [name.toLowerCase(), name]));
+
+const isEmptyMessage = 'kustomization.yaml is empty';
 
 /** The only document of a file, before its fields are understood. */
 export function kustomizationOf([value, second]: readonly Json[], where: string): JsonObject {
   if (second !== undefined) throw buildError(`${where}: more than one document`);
   if (value === undefined || (isObject(value) && Object.keys(value).length === 0)) {
-    throw buildError(`${where}: kustomization.yaml is empty`);
+    throw buildError(`${where}: ${isEmptyMessage}`);
   }
   if (!isObject(value)) throw buildError(`${where}: not a map`);
   return value;
@@ -186,23 +216,31 @@ export function readKustomization(
   where: string,
   unknownFields: 'reject' | 'drop',
 ): Kustomization {
-  const known: JsonObject = {};
+  const supported: JsonObject = {};
   for (const [written, content] of Object.entries(value)) {
-    const name = fieldNames.get(written.toLowerCase()) ?? written;
-    const reason = own(unsupportedFields, name);
-    if (reason === undefined) {
-      if (unknownFields === 'reject' || Object.hasOwn(kustomization.shape, name))
-        setOwn(known, name, content);
-    } else if (!isEmpty(content)) throw unsupported(`${where}: ${name} is not supported: ${reason}`);
+    const name = unsupportedNames.get(written.toLowerCase());
+    if (name === undefined) setOwn(supported, written, content);
+    else if (!isEmpty(content))
+      throw unsupported(`${where}: ${name} is not supported: ${unsupportedFields[name] ?? ''}`);
   }
-  const parsed = kustomization.safeParse(known);
+  const parsed = kustomization.safeParse(goFields(kustomization, supported, unknownFields));
   if (!parsed.success) throw buildError(`${where}: ${firstProblem(parsed.error)}`);
   checkKind(parsed.data, where);
+  if (parsed.data.buildMetadata?.includes('transformerAnnotations') === true)
+    throw unsupported(`${where}: buildMetadata: transformerAnnotations is not supported`);
+  // In a root file, Flux fills in what keeps kustomize from refusing it.
+  if (unknownFields === 'reject' && isVoid(parsed.data)) throw buildError(`${where}: ${isEmptyMessage}`);
   return parsed.data;
 }
 
 function isEmpty(value: Json): boolean {
   return value === null || (typeof value === 'object' && Object.keys(value).length === 0);
+}
+
+function isVoid(kustomization: Kustomization): boolean {
+  return Object.entries(kustomization).every(
+    ([field, value]) => field === 'apiVersion' || field === 'kind' || value == null || value === '',
+  );
 }
 
 function checkKind({ apiVersion, kind }: Kustomization, where: string): void {
@@ -211,14 +249,14 @@ function checkKind({ apiVersion, kind }: Kustomization, where: string): void {
   }
   const group = 'kustomize.config.k8s.io';
   const expected = kind === 'Component' ? `${group}/v1alpha1` : `${group}/v1beta1`;
-  if (apiVersion != null && apiVersion !== expected && apiVersion !== `${group}/v1`) {
+  if (apiVersion != null && apiVersion !== expected) {
     throw buildError(`${where}: apiVersion ${apiVersion} is not ${expected}`);
   }
 }
 
 /** @throws where a file of replacements holds something else */
 export function parseReplacement(value: Json, where: string): Replacement {
-  const parsed = replacement.safeParse(value);
+  const parsed = replacement.safeParse(goFields(replacement, value, 'drop'));
   if (!parsed.success) throw buildError(`${where}: ${firstProblem(parsed.error)}`);
   return parsed.data;
 }

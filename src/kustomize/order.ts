@@ -34,7 +34,7 @@ export function sortLegacy(
   resources: readonly Resource[],
   options: SortOptions['legacySortOptions'],
 ): Resource[] {
-  const rank = rankOf(options?.orderFirst ?? defaultFirst, options?.orderLast ?? defaultLast);
+  const rank = options == null ? defaultRank : rankOf(options.orderFirst ?? [], options.orderLast ?? []);
   return resources
     .map((resource) => {
       const id = idOf(resource);

@@ -1,9 +1,10 @@
 import { errorMessage } from '../base/errors.ts';
 import { jsonPatch } from '../machinery/json-patch.ts';
 import { isObject, own, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
-import { sizeOf } from './budget.ts';
+import { sizeOf, type Budget } from './budget.ts';
 import { buildError } from './build-error.ts';
 import type { Patch } from './kustomization.ts';
+import { manifestsOf, type Manifest } from './manifests.ts';
 import { mergeShapeOf } from './merge-keys.ts';
 import {
   allIdsOf,
@@ -12,6 +13,7 @@ import {
   idOf,
   keyOf,
   metadataOf,
+  namedObject,
   nameOf,
   namespaceOf,
   newResource,
@@ -21,28 +23,29 @@ import {
 } from './resource.ts';
 import { compileSelector } from './selector.ts';
 import { mergeStrategically } from './strategic-merge.ts';
+import { parseYamlDocuments } from './yaml-documents.ts';
 
 /**
  * Applies one entry of `patches`.
- * @param documents of the patch, from a file or inline
+ * @param text of the patch, from a file or inline
  * @throws where it is neither a merge patch nor a list of operations, has no target, or does not apply
  */
-export function applyPatch(
-  resources: ResourceList,
-  patch: Patch,
-  documents: readonly Json[],
-  where: string,
-): void {
-  const operations = documents.filter((value) => Array.isArray(value));
-  const [first] = documents;
-  if (first === undefined) throw buildError(`${where}: the patch is empty`);
-  if (operations.length > 0 && documents.length > 1)
-    throw buildError(`${where}: a list of operations must be the only document of a patch`);
-  const patched =
-    operations.length === 0
-      ? applyMergePatches(resources, patch, documents, where)
-      : applyOperations(resources, patch, first, where);
+export function applyPatch(resources: ResourceList, patch: Patch, text: string, where: string): void {
+  const documents = parseYamlDocuments(text, where, resources.budget);
+  const patched = documents.some((value) => Array.isArray(value))
+    ? applyOperations(resources, patch, readOperations(text, documents, where, resources.budget), where)
+    : applyMergePatches(resources, patch, manifestsOf(documents, where), where);
   if (patched > 0) resources.refresh(where);
+}
+
+/** Kustomize reads operations the way it reads its own files. */
+function readOperations(text: string, documents: readonly Json[], where: string, budget: Budget): Json {
+  if (documents.length > 1)
+    throw buildError(`${where}: a list of operations must be the only document of a patch`);
+  const [operations] = parseYamlDocuments(text, where, budget, 'kustomization');
+  if (!Array.isArray(operations) || operations.length === 0)
+    throw buildError(`${where}: there are no operations`);
+  return operations;
 }
 
 function selected(resources: ResourceList, patch: Patch, where: string): readonly Resource[] {
@@ -73,21 +76,22 @@ function applyOperations(resources: ResourceList, patch: Patch, operations: Json
 function applyMergePatches(
   resources: ResourceList,
   patch: Patch,
-  documents: readonly Json[],
+  manifests: readonly Manifest[],
   where: string,
 ): number {
+  const [first] = manifests;
+  if (first === undefined) throw buildError(`${where}: the patch is empty`);
   if (patch.target == null) {
-    for (const document of documents) {
-      const { object } = newResource(document, where);
+    for (const { value } of manifests) {
+      const { object } = newResource(value, where);
       merge(resources, findTarget(resources, object, where), object, patch, where);
     }
-    return documents.length;
+    return manifests.length;
   }
-  const [document] = documents;
-  if (documents.length > 1) throw buildError(`${where}: a patch with a target is a single document`);
-  if (!isObject(document)) throw buildError(`${where}: the patch is not a map`);
+  if (manifests.length > 1) throw buildError(`${where}: a patch with a target is a single document`);
+  const object = namedObject(first.value, where);
   const targets = selected(resources, patch, where);
-  for (const resource of targets) merge(resources, resource, document, patch, where);
+  for (const resource of targets) merge(resources, resource, object, patch, where);
   return targets.length;
 }
 
@@ -122,6 +126,8 @@ function merge(
     options?.['allowKindChange'] === true,
   ];
   const before = { apiVersion: object['apiVersion'], kind: object['kind'] };
+  // Kustomize does so: it replaces fields and lists, but no object.
+  if (own(patch, '$patch') === 'replace') return;
   const merged = mergeStrategically(object, patch, mergeShapeOf(gvkOfResource(resource)));
   if (!isObject(merged) || Object.keys(merged).length === 0) {
     resources.remove(resource);
@@ -129,10 +135,8 @@ function merge(
   }
   if (mayRename || mayChangeKind) rememberId(resource);
   resource.object = merged;
-  if (!mayChangeKind) {
-    setOwn(merged, 'kind', before.kind ?? null);
-    if (target != null) setOwn(merged, 'apiVersion', before.apiVersion ?? null);
-  }
+  if (!mayChangeKind) setOwn(merged, 'kind', before.kind ?? null);
+  if (target != null) setOwn(merged, 'apiVersion', before.apiVersion ?? null);
   const metadata = metadataOf(merged);
   if (!mayRename || own(metadata, 'name') === undefined) setOwn(metadata, 'name', name);
   if (namespace === '') delete metadata['namespace'];

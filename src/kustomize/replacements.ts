@@ -22,7 +22,8 @@ import { compileSelector } from './selector.ts';
 export function replace(resources: ResourceList, replacement: Replacement, where: string): void {
   const { budget } = resources;
   const value = readSource(resources, replacement, where);
-  for (const target of replacement.targets ?? []) {
+  if (replacement.targets == null) throw buildError(`${where}: a replacement must have targets`);
+  for (const target of replacement.targets) {
     if (target.select == null) throw buildError(`${where}: a target must have select`);
     const isSelected = compileSelector(target.select, `${where}: select`, budget);
     const rejects = (target.reject ?? [])
@@ -64,7 +65,7 @@ function readSource({ all, budget }: ResourceList, { source }: Replacement, wher
     );
   }
   const path = source.fieldPath === undefined || source.fieldPath === '' ? 'metadata.name' : source.fieldPath;
-  const value = findPlaces(resource.object, path, { create: false, where, budget })[0]?.value;
+  const value = findPlaces(resource.object, path, { create: false, exact: true, where, budget })[0]?.value;
   if (value === undefined)
     throw buildError(
       `${where}: fieldPath ${path} is missing for replacement source ${formatId(idOf(resource))}`,

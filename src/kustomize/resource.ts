@@ -5,6 +5,9 @@ import { buildError } from './build-error.ts';
 
 const maxPreviousIds = 1000;
 
+/** On an object that is to get a hash although it was not generated. */
+export const hashAnnotation = 'internal.config.kubernetes.io/needsHashSuffix';
+
 /** What identifies an object within a build. */
 export interface ResourceId extends GroupVersionKind {
   readonly name: string;
@@ -20,6 +23,10 @@ export interface Resource {
   readonly suffixes: string[];
   /** A generated object: its name ends in a hash of its contents. */
   needsHash: boolean;
+  /** Of `vars` that take their value from here. */
+  readonly varNames: string[];
+  /** For `buildMetadata: [originAnnotations]`: the file, or the generator. */
+  origin: string;
 }
 
 /**
@@ -58,18 +65,27 @@ export function isClusterScoped({ group, kind }: { readonly group: string; reado
 
 /** @throws where `value` is no object of Kubernetes with a name */
 export function newResource(value: Json, where: string): Resource {
+  const object = namedObject(value, where);
+  requireText(object, 'apiVersion', where);
+  checkMetadata(object, where);
+  return { object, previousIds: [], prefixes: [], suffixes: [], needsHash: false, varNames: [], origin: '' };
+}
+
+/** @throws where `value` does not say of which kind and name it is */
+export function namedObject(value: Json, where: string): JsonObject {
   if (!isObject(value)) throw buildError(`${where}: not a Kubernetes object but ${describe(value)}`);
-  for (const field of ['apiVersion', 'kind']) {
-    const text = own(value, field);
-    if (typeof text !== 'string' || text === '') throw buildError(`${where}: ${field} is missing`);
-  }
+  requireText(value, 'kind', where);
   const metadata = own(value, 'metadata');
   const name = isObject(metadata) ? own(metadata, 'name') : undefined;
   if (typeof name !== 'string' || name === '') {
     throw buildError(`${where}: metadata.name is missing, of a ${textOf(own(value, 'kind'))}`);
   }
-  checkMetadata(value, where);
-  return { object: value, previousIds: [], prefixes: [], suffixes: [], needsHash: false };
+  return value;
+}
+
+function requireText(object: JsonObject, field: string, where: string): void {
+  const text = own(object, field);
+  if (typeof text !== 'string' || text === '') throw buildError(`${where}: ${field} is missing`);
 }
 
 function checkMetadata(object: JsonObject, where: string): void {

@@ -41,11 +41,18 @@ export function mergeStrategically(
 
 function mergeValue(target: Json | undefined, patch: Json, shape: MergeShape): Json | undefined {
   if (patch === null) return undefined;
+  if (target != null && shapeName(target) !== shapeName(patch))
+    throw buildError(`a patch puts ${shapeName(patch)} where ${shapeName(target)} is`);
   if (isObject(patch)) return mergeStrategically(target, patch, shape);
   if (!Array.isArray(patch)) return patch;
   if (shape.set === true) return mergeSets(Array.isArray(target) ? target : [], patch);
   if (shape.keys === undefined) return withoutDirectives(patch);
   return mergeLists(Array.isArray(target) ? target : [], patch, shape);
+}
+
+function shapeName(value: Json): string {
+  if (Array.isArray(value)) return 'a list';
+  return isObject(value) ? 'a map' : 'a plain value';
 }
 
 /** What a patch adds where nothing was: without directives, and without what it deletes. */

@@ -153,9 +153,36 @@ test('a field that may name several kinds means the first of them, in the order 
   expect(built(fields, files)[0]).toMatchObject({ metadata: { name: 'p-a' }, spec: { ref: 'p-base-a' } });
 });
 
-test('fields of transformers cannot be configured, and that is said', () => {
-  const files = { 'labels.yaml': { commonLabels: [{ path: 'spec/own', create: true }] } };
-  expect(() => built({ configurations: ['labels.yaml'] }, files)).toThrow(
-    'labels.yaml: commonLabels: of configurations only nameReference is supported',
+test('configurations tell which fields of custom resources are changed, here and at all levels above', () => {
+  const spec = { path: 'spec/own', kind: 'Widget', create: true };
+  const configuration = {
+    namePrefix: [spec],
+    commonAnnotations: [{ ...spec, path: 'spec/annotations' }],
+    images: [{ path: 'spec/image' }],
+    replicas: [{ ...spec, path: 'spec/size' }],
+  };
+  const widget = {
+    apiVersion: 'x.io/v1',
+    kind: 'Widget',
+    metadata: { name: 'w' },
+    spec: { own: 'o', image: 'nginx' },
+  };
+  const [object] = built(
+    {
+      resources: ['base'],
+      namePrefix: 'p-',
+      commonAnnotations: { a: 'b' },
+      images: [{ name: 'nginx', newTag: '2' }],
+      replicas: [{ name: 'w', count: 3 }],
+    },
+    {
+      'base/kustomization.yaml': { resources: ['w.yaml'], configurations: ['c.yaml'] },
+      'base/w.yaml': widget,
+      'base/c.yaml': configuration,
+    },
   );
+  expect(object).toMatchObject({
+    metadata: { name: 'p-w', annotations: { a: 'b' } },
+    spec: { own: 'p-o', image: 'nginx:2', size: 3, annotations: { a: 'b' } },
+  });
 });

@@ -3,10 +3,11 @@ import { sizeOf } from './budget.ts';
 import { buildError } from './build-error.ts';
 import { addToMap, changeField, gvkMatches, type FieldSpec } from './field-spec.ts';
 import type { Label, Replicas } from './kustomization.ts';
-import { ownField, selectorFields, templateFields, templateLabels } from './label-fields.ts';
+import { ownField } from './label-fields.ts';
 import {
   allIdsOf,
   gvkOfResource,
+  idOf,
   isClusterScoped,
   metadataOf,
   nameOf,
@@ -15,25 +16,26 @@ import {
   type Resource,
   type ResourceList,
 } from './resource.ts';
+import { mergeSpecs, type TransformerFields } from './transformer-configuration.ts';
 
 const keepsItsName = new Set(['CustomResourceDefinition', 'APIService', 'Namespace']);
-const nameField: FieldSpec = { path: 'metadata/name' };
+const nameField = 'metadata/name';
 
 /**
- * Puts a text before or behind every name, except of kinds whose name means something else.
- * @param specs other fields, or only some kinds
+ * Puts a text before or behind what the fields hold, except of kinds whose name means something else.
  */
 export function affixNames(
   resources: ResourceList,
   prefix: string,
   suffix: string,
-  specs: readonly FieldSpec[] = [nameField],
+  specs: readonly FieldSpec[],
 ): void {
   if (prefix === '' && suffix === '') return;
   for (const resource of resources.all) {
-    if (keepsItsName.has(gvkOfResource(resource).kind)) continue;
+    // The kind at first: a patch may have changed it.
+    if (keepsItsName.has((resource.previousIds[0] ?? idOf(resource)).kind)) continue;
     for (const spec of specs) {
-      if (spec.path !== nameField.path) {
+      if (spec.path !== nameField) {
         const affix = (value: Json): Json =>
           typeof value === 'string' ? `${prefix}${value}${suffix}` : value;
         changeField(resource, spec, () => '', affix);
@@ -61,19 +63,9 @@ function rename(resource: Resource, name: string): void {
   setOwn(metadataOf(resource.object), 'name', name);
 }
 
-const namespaceFields: readonly FieldSpec[] = [
-  { path: 'metadata/name', kind: 'Namespace', create: true },
-  { path: 'spec/service/namespace', group: 'apiregistration.k8s.io', kind: 'APIService', create: true },
-  {
-    path: 'spec/conversion/webhook/clientConfig/service/namespace',
-    group: 'apiextensions.k8s.io',
-    kind: 'CustomResourceDefinition',
-  },
-];
-
 export interface NamespaceOptions {
-  /** Instead of those where a namespace is known to stand. */
-  readonly fieldSpecs?: readonly FieldSpec[] | undefined;
+  /** Where a namespace stands, beside that of the object itself. */
+  readonly fieldSpecs: readonly FieldSpec[];
   /** What has a namespace keeps it. */
   readonly unsetOnly?: boolean | undefined;
   /** Which subjects of role bindings move; others are found by name, once all names are known. */
@@ -84,7 +76,7 @@ export interface NamespaceOptions {
 export function setNamespace(
   resources: ResourceList,
   namespace: string,
-  { fieldSpecs = namespaceFields, unsetOnly, setRoleBindingSubjects }: NamespaceOptions = {},
+  { fieldSpecs, unsetOnly, setRoleBindingSubjects }: NamespaceOptions,
 ): void {
   const change = (value: Json): Json => (unsetOnly === true && value !== '' ? value : namespace);
   for (const resource of resources.all) {
@@ -113,38 +105,13 @@ function moveSubjects({ object }: Resource, change: (value: Json) => Json, all: 
   }
 }
 
-/** Source: the fields that kustomize adds labels to, see label-fields.ts. */
-export function addLabels(
-  resources: ResourceList,
-  { pairs, includeSelectors, includeTemplates, fields }: Label,
-): void {
-  const specs: FieldSpec[] = [...(fields ?? [])];
-  if (includeSelectors === true) mergeSpecs(specs, [...selectorFields, ...templateLabels()]);
-  else if (includeTemplates === true) mergeSpecs(specs, templateLabels());
-  mergeSpecs(specs, [ownField('labels')]);
-  addAt(resources, specs, pairs ?? {});
-}
-
-/**
- * Adds what is not there yet. A spec that is there for one kind keeps out the same path for all kinds, as in kustomize.
- * @throws where both are the same, but only one of them creates
- */
-function mergeSpecs(specs: FieldSpec[], more: readonly FieldSpec[]): void {
-  for (const spec of more) {
-    const { group = '', version = '', kind = '' } = spec;
-    const same = specs.find((one) => {
-      const gvk = { group: one.group ?? '', version: one.version ?? '', kind: one.kind ?? '' };
-      return one.path === spec.path && gvkMatches({ group, version, kind }, gvk);
-    });
-    if (same === undefined) specs.push(spec);
-    else if ((same.create === true) !== (spec.create === true)) {
-      throw buildError(`labels: fields: ${spec.path}: conflicting fieldspecs; set create as kustomize does`);
-    }
-  }
-}
-
-export function addAnnotations(resources: ResourceList, annotations: Readonly<Record<string, string>>): void {
-  addAt(resources, [ownField('annotations'), ...templateFields('annotations')], annotations);
+export function addLabels(resources: ResourceList, label: Label, fields: TransformerFields): void {
+  const { pairs, includeSelectors, includeTemplates } = label;
+  const where = 'labels: fields';
+  let specs = mergeSpecs(label.fields ?? [], fields.labels, where);
+  if (includeSelectors === true) specs = mergeSpecs(specs, fields.commonLabels, where);
+  else if (includeTemplates === true) specs = mergeSpecs(specs, fields.templateLabels, where);
+  addAt(resources, mergeSpecs(specs, [ownField('labels')], where), pairs ?? {});
 }
 
 /** Adds entries at the fields of all objects. */
@@ -163,26 +130,30 @@ export function addAt(
   }
 }
 
-const scalable = ['Deployment', 'ReplicationController', 'ReplicaSet', 'StatefulSet'];
-
 /** @throws where nothing that can be scaled has, or had, the name */
-export function setReplicas(resources: ResourceList, { name, count }: Replicas, where: string): void {
-  resources.budget.spendLooks(resources.all.length, where);
-  const targets = resources.all.filter(
-    (resource) =>
-      scalable.includes(gvkOfResource(resource).kind) && allIdsOf(resource).some((id) => id.name === name),
+export function setReplicas(
+  resources: ResourceList,
+  { name, count }: Replicas,
+  specs: readonly FieldSpec[],
+  where: string,
+): void {
+  resources.budget.spendLooks(resources.all.length * specs.length, where);
+  let isFound = false;
+  for (const resource of resources.all) {
+    const ids = allIdsOf(resource).filter((id) => id.name === name);
+    for (const spec of specs.filter((one) => ids.some((id) => gvkMatches(one, id)))) {
+      isFound = true;
+      changeField(
+        resource,
+        spec,
+        () => count,
+        () => count,
+      );
+    }
+  }
+  if (isFound) return;
+  const kinds = specs.map(({ kind }) => kind ?? '').join(' ');
+  throw buildError(
+    `${where}: resource with name ${name} does not match a config with the following GVK [${kinds}]`,
   );
-  if (targets.length === 0) {
-    throw buildError(
-      `${where}: resource with name ${name} does not match a config with the following GVK [${scalable.join(' ')}]`,
-    );
-  }
-  for (const resource of targets) {
-    changeField(
-      resource,
-      { path: 'spec/replicas', create: true },
-      () => count,
-      () => count,
-    );
-  }
 }

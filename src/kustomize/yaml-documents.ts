@@ -15,32 +15,36 @@ import {
 import { isObject, jsonClone, setOwn, type Json, type JsonObject } from '../machinery/json.ts';
 import { Budget, sizeOf } from './budget.ts';
 import { buildError } from './build-error.ts';
-import { plainScalar } from './plain-scalar.ts';
+import { isInfinite, isTimestamp, oldWord, plainScalar } from './plain-scalar.ts';
 
 /** In one document: while it is read, each takes about 500 bytes. The largest definitions in use have 100 000. */
 const maxTokens = 500_000;
 const maxDepth = 500;
 
-export type RepeatedKeys = 'refuse' | 'last';
+/**
+ * Kustomize reads manifests as YAML 1.2, and what is its own by way of JSON as YAML 1.1: there `yes` is true, dates
+ * stay as they stand, and of repeated keys the last one counts.
+ */
+export type Dialect = 'manifest' | 'kustomization';
 
 /**
  * All documents of a text, empty ones left out.
  * @param where the file, for messages
  * @param budget of the build that it is part of: pays for what aliases expand to, too
- * @param repeatedKeys a manifest may not have them; of a kustomization, kustomize takes the last
  * @throws for what is no YAML, for keys that stand twice, for what is too much
  */
 export function parseYamlDocuments(
   text: string,
   where: string,
   budget = new Budget(),
-  repeatedKeys: RepeatedKeys = 'refuse',
+  dialect: Dialect = 'manifest',
 ): Json[] {
   try {
     const values: Json[] = [];
     let index = 0;
     for (const document of compose(text, where, budget)) {
-      const value = new Reader(documentOf(where, index), budget, repeatedKeys).read(document.contents, 0);
+      if (dialect === 'manifest') quoteAnnotations(document.contents);
+      const value = new Reader(documentOf(where, index), budget, dialect).read(document.contents, 0);
       if (value !== null) values.push(value);
       index += 1;
     }
@@ -97,16 +101,26 @@ function* tokensOf(text: string, where: string, lines: LineCounter, budget: Budg
   yield* parser.end();
 }
 
+/** In annotations kustomize takes everything for text, as it stands there. */
+function quoteAnnotations(node: Node | null): void {
+  if (!isMap(node)) return;
+  const [items, metadata] = [node.get('items', true), node.get('metadata', true)];
+  if (isSeq(items)) for (const item of items.items) quoteAnnotations(item as Node);
+  const annotations = isMap(metadata) ? metadata.get('annotations', true) : undefined;
+  for (const { value } of isMap(annotations) ? annotations.items : [])
+    if (isScalar(value)) value.type = 'QUOTE_DOUBLE';
+}
+
 class Reader {
   readonly #where: string;
   readonly #budget: Budget;
-  readonly #repeatedKeys: RepeatedKeys;
+  readonly #dialect: Dialect;
   readonly #anchors = new Map<string, Json>();
 
-  constructor(where: string, budget: Budget, repeatedKeys: RepeatedKeys) {
+  constructor(where: string, budget: Budget, dialect: Dialect) {
     this.#where = where;
     this.#budget = budget;
-    this.#repeatedKeys = repeatedKeys;
+    this.#dialect = dialect;
   }
 
   read(node: Node | null | undefined, depth: number): Json {
@@ -125,7 +139,13 @@ class Reader {
     const text = node.source ?? (typeof node.value === 'string' ? node.value : '');
     const resolves =
       node.tag === undefined ? node.type === 'PLAIN' : /:(null|bool|int|float)$/.test(node.tag);
-    return resolves || (node.type === undefined && text === '') ? plainScalar(text) : text;
+    return resolves || (node.type === undefined && text === '') ? this.#plain(text) : text;
+  }
+
+  #plain(text: string): Json {
+    if (isInfinite(text)) throw buildError(`${this.#where}: ${text} is no number in JSON`);
+    if (this.#dialect === 'manifest') return plainScalar(text);
+    return oldWord(text) ?? (isTimestamp(text) ? text : plainScalar(text));
   }
 
   #readMap(map: YAMLMap, depth: number): JsonObject {
@@ -135,7 +155,7 @@ class Reader {
       const key = this.#key(pair.key as Node | null, depth);
       const value = this.read(pair.value as Node | null, depth + 1);
       if (key === '<<' && isScalar(pair.key) && pair.key.type === 'PLAIN') merged.push(value);
-      else if (this.#repeatedKeys === 'refuse' && Object.hasOwn(object, key))
+      else if (this.#dialect === 'manifest' && Object.hasOwn(object, key))
         throw buildError(`${this.#where}: key ${JSON.stringify(key)} stands twice`);
       else setOwn(object, key, value);
     }
@@ -147,6 +167,11 @@ class Reader {
     const key = this.read(node, depth + 1);
     if (key === null) return 'null';
     if (typeof key === 'object') throw buildError(`${this.#where}: a key is a map or a list`);
+    // By way of JSON, numbers become text.
+    if (typeof key === 'boolean' || (typeof key === 'number' && this.#dialect === 'manifest')) {
+      const source = isScalar(node) ? (node.source ?? '') : '';
+      throw buildError(`${this.#where}: the key ${source} is read as ${key}; put it in quotes`);
+    }
     return isScalar(node) && node.source !== undefined ? node.source : String(key);
   }
 

@@ -27,7 +27,7 @@ describe.skipIf(kubectl === undefined)('beside kubectl kustomize', () => {
     () => {
       fc.assert(
         fc.property(randomTree, (files) => {
-          expect(ours(files)).toEqual(theirs(files));
+          expect(ours(files)).toBe(theirs(files));
         }),
         { numRuns, seed },
       );
@@ -35,18 +35,18 @@ describe.skipIf(kubectl === undefined)('beside kubectl kustomize', () => {
   );
 });
 
-function ours(files: Readonly<Record<string, string>>): unknown {
+function ours(files: Readonly<Record<string, string>>): string {
   try {
-    return structuredClone(kustomizeBuild(tree(files), 'top'));
+    return renderYaml(kustomizeBuild(tree(files), 'top'));
   } catch (error) {
     expect(errorMessage(error)).not.toBe('');
     return 'fails';
   }
 }
 
-function theirs(files: Readonly<Record<string, string>>): unknown {
+function theirs(files: Readonly<Record<string, string>>): string {
   const answer = realKustomize(tree(files), 'top');
-  return 'error' in answer ? 'fails' : answer.objects;
+  return 'error' in answer ? 'fails' : answer.text;
 }
 
 test('a folder without kustomization, as Flux builds it', () => {

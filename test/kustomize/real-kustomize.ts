@@ -2,16 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { parseYamlDocuments } from '../../src/kustomize/yaml-documents.ts';
 import type { FileTree } from '../../src/kustomize/file-tree.ts';
 import { packagedKubectl } from '../../scripts/kubectl.mjs';
 
 /** The kubectl of the npm package, which brings a kustomize, or another one; undefined where it does not run. */
 export const kubectl: string | undefined = process.env['KUSTOMIZE_KUBECTL'] ?? packagedKubectl();
 
-export type Answer =
-  | { readonly objects: readonly unknown[]; readonly text: string }
-  | { readonly error: string };
+export type Answer = { readonly text: string } | { readonly error: string };
 
 /** What `kubectl kustomize` says about a folder of a tree. */
 export function realKustomize(files: FileTree, path: string): Answer {
@@ -26,7 +23,7 @@ export function realKustomize(files: FileTree, path: string): Answer {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {},
     });
-    return { text, objects: parseYamlDocuments(text, 'kubectl') };
+    return { text };
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) };
   } finally {
