@@ -50,6 +50,8 @@ export const errorCodes = {
   InvalidManagedFields: 'metadata.managedFields is malformed.',
   InvalidOwner: 'An object cannot own another one across namespaces.',
   InvalidPath: 'A name cannot be part of an API path.',
+  InvalidProviderConfiguration:
+    'The secret of a git source is of a kind that is not supported. The message says which.',
   InvalidQuantity: 'A quantity is not one as Kubernetes writes them: 100m, 1.5Gi.',
   InvalidQueryTemplate:
     'The query of a metric is not a template that can be rendered; the message says what is wrong.',
@@ -80,6 +82,7 @@ export const errorCodes = {
   RolloutNotRestored:
     'The agent has not given a workload back in time. See that it runs; the primary goes on serving.',
   ServiceMissing: 'The Service of a rollout is not there. Apply it, or fix serviceName.',
+  ServicePortMissing: 'The Service of a rollout has no such port. Fix port, or serviceName.',
   TlsRefused: 'A certificate was refused, on either side. Check the CA, the names in it and its dates.',
   TokenUnreadable: 'The file that holds the token cannot be read.',
   TooDeep: 'A value is nested too deeply to be taken in.',

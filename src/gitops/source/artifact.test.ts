@@ -41,10 +41,26 @@ function listed(bytes: Uint8Array): string[] {
   }
 }
 
-test('the digest is of the compressed bytes, the same for equal files in any order', () => {
+const noPause = async (): Promise<void> => {};
+
+test('others have their turn while a large one is packed', async () => {
+  const files = new Map([['a', Buffer.alloc(3 * 2 ** 20, 'text')]]);
+  let pauses = 0;
+  const packed = await packArtifact(files, [], async () => {
+    pauses += 1;
+  });
+  expect(pauses).toBeGreaterThanOrEqual(10);
+  expect(Buffer.from(gunzipSync(packed.bytes))).toEqual(packTar(files, []));
+});
+
+test('the digest is of the compressed bytes, the same for equal files in any order', async () => {
   const files = filesBelow(podinfo);
-  const packed = packArtifact(files, foldersOf(files.keys()));
-  const again = packArtifact(new Map([...files].reverse()), [...foldersOf(files.keys())].reverse());
+  const packed = await packArtifact(files, foldersOf(files.keys()), noPause);
+  const again = await packArtifact(
+    new Map([...files].reverse()),
+    [...foldersOf(files.keys())].reverse(),
+    noPause,
+  );
   expect(packed.digest).toMatch(/^sha256:[0-9a-f]{64}$/);
   expect(packed.size).toBe(packed.bytes.length);
   expect(again).toEqual(packed);
@@ -52,15 +68,31 @@ test('the digest is of the compressed bytes, the same for equal files in any ord
   expect(Buffer.from(gunzipSync(packed.bytes))).toEqual(packTar(files, foldersOf(files.keys())));
 });
 
-test('tar and artifact are those that Go makes of the same files', () => {
+test('tar and artifact are those that Go makes of the same files', async () => {
   const files = filesBelow(podinfo);
   // From Go's archive/tar over the same folder, walked and stripped as source-controller does it.
   const expected = '62a0cadbf9882b0edf98ac16df1028c1af2c4a9e2fabd01c61f9b1e55191d74c';
   expect(sha256(packTar(files, foldersOf(files.keys())))).toBe(expected);
-  expect(packArtifact(files, foldersOf(files.keys()))).toMatchObject({
+  expect(await packArtifact(files, foldersOf(files.keys()), noPause)).toMatchObject({
     digest: 'sha256:fcb8a93fcf12f95e3ab7fd81959c49a0d2ffa3297f6cc67bdcc499a6e9da5b65',
     size: 4276,
   });
+});
+
+test('names that a header has no room for are written as Go writes them', () => {
+  const [long, longer] = ['y'.repeat(99), 'n'.repeat(101)];
+  const paths = [
+    `${long}/é.yaml`,
+    `${long}/${longer}`,
+    `${'x'.repeat(98)}/é/a.yaml`,
+    `${'p'.repeat(155)}/${'n'.repeat(100)}`,
+    'a\nb\t=/c',
+    '日本/😀.yaml',
+  ];
+  const files = new Map(paths.map((path) => [path, Buffer.from(path)]));
+  // From Go's archive/tar.
+  const expected = '255d89d7765b05ad4c7101032f29915466f4e0530758fb2e637063164aa74f3f';
+  expect(sha256(packTar(files, foldersOf(paths)))).toBe(expected);
 });
 
 test('tar reads it: no owners, no times, one mode for files and one for folders', () => {

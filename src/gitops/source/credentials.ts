@@ -16,13 +16,19 @@ export const noCredentials: Credentials = {};
  *
  * @param data its `data`, decoded
  * @param name `<namespace>/<name>`, for messages
- * @throws SourceError `AuthenticationFailed`; it names keys, never values
+ * @throws SourceError `AuthenticationFailed` or `InvalidProviderConfiguration`; it names keys, never values
  */
 export function parseCredentials(data: ReadonlyMap<string, Uint8Array>, name: string): Credentials {
   const text = (key: string): string => Buffer.from(data.get(key) ?? new Uint8Array()).toString('utf8');
   const invalid = (why: string): SourceError =>
     new SourceError('AuthenticationFailed', `failed to configure authentication options: ${why}`);
   const [username, password, bearerToken] = [text('username'), text('password'), text('bearerToken')];
+  if (text('githubAppID') !== '') {
+    throw new SourceError(
+      'InvalidProviderConfiguration',
+      `secretRef '${name}' has github app data but provider is not set to github: GitHub Apps are not supported yet, use a token as password`,
+    );
+  }
   if (data.has('identity') && username === '' && bearerToken === '') {
     throw invalid(`secret '${name}' is for ssh, which is not supported yet: use https`);
   }

@@ -1,4 +1,4 @@
-import { checkoutError } from './source-error.ts';
+import { commitError } from './source-error.ts';
 
 /** What a source takes in at most. More is an error, not memory. */
 export interface TreeLimits {
@@ -30,9 +30,9 @@ export function checkPath(path: string, limits: TreeLimits): string {
   const invalid = path
     .split('/')
     .some((name) => name === '' || name === '.' || name === '..' || name.toLowerCase() === '.git');
-  if (invalid || path.includes('\0')) throw checkoutError(`invalid path ${JSON.stringify(path)}`);
+  if (invalid || path.includes('\0')) throw commitError(`invalid path ${JSON.stringify(path)}`);
   if (Buffer.byteLength(path) > limits.pathBytes) {
-    throw checkoutError(
+    throw commitError(
       `a path is longer than ${limits.pathBytes} bytes: ${JSON.stringify(path.slice(0, 80))}…`,
     );
   }

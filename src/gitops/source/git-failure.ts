@@ -4,6 +4,8 @@ import { checkoutError, type SourceError } from './source-error.ts';
 const authenticationFailed =
   /Authentication failed|could not read (?:Username|Password)|returned error: 40[13]\b|HTTP 40[13] /;
 const redirected = /returned error: 30[12378]\b/;
+const outOfMemory = /Out of memory|out of memory/;
+const refNotFound = /couldn't find remote ref (\S+)/;
 const repositoryNotFound = /repository '.*' not found|returned error: 404\b/;
 
 /** What git's standard error means, in Flux's words. */
@@ -11,7 +13,14 @@ export function gitFailure(stderr: string, url: string, doing: Doing): SourceErr
   if (repositoryNotFound.test(stderr)) {
     return checkoutError(`unable to clone: repository not found: git repository: '${url}'`);
   }
+  const [, ref] = refNotFound.exec(stderr) ?? [];
+  if (ref !== undefined) return notFound(ref, url);
   return operationError(doing, url, complaintOf(stderr));
+}
+
+/** The error for a reference that the remote does not have. */
+export function notFound(ref: string, url: string): SourceError {
+  return checkoutError(`unable to clone: couldn't find remote ref "${ref}": git repository: '${url}'`);
 }
 
 /** What was going on when it failed; `read` is after the remote has done its part. */
@@ -28,6 +37,7 @@ function complaintOf(stderr: string): string {
   if (authenticationFailed.test(stderr)) return 'authentication required';
   if (redirected.test(stderr))
     return 'the server redirects to another address, which is not followed: use that one';
+  if (outOfMemory.test(stderr)) return 'it takes more memory than git gets here';
   return lastComplaint(stderr);
 }
 

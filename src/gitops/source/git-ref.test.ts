@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parse } from 'semver';
 import { authorization, parseCredentials } from './credentials.ts';
-import { chooseRef } from './git-ref.ts';
+import { chooseRef, rivalTags } from './git-ref.ts';
 import { matchesConstraint } from './semver-constraint.ts';
 
 test.each([
@@ -18,14 +18,32 @@ test.each([
   ['>=1.0.0 !=1.3.0', '1.4.0', true],
   ['1.0.0 || ^3.0.0', '3.1.0', true],
   ['>=1.0.0-0', '1.2.0-beta.1', true],
-  ['>=1.0.0-0 <2.0.0', '1.2.0-beta.1', false],
+  ['>=1.0.0-0 <2.0.0', '1.2.0-beta.1', true],
+  ['>=1.0.0-0 <2.0.0', '2.0.0-rc.1', true],
+  ['>=1.0.0-0 || <0.5.0', '0.4.0-rc.1', false],
+  ['<=2.0.0-rc.1', '2.0.0-rc.2', false],
+  ['^1.2.3-rc.1', '2.0.0-rc.1', false],
+  ['!=1.3.0-rc.1, >=1.3.0-0', '1.3.0-rc.2', true],
+  ['1.0.0 - 2.0.0, !=1.5.0', '1.5.0', false],
+  ['1.0 - 2', '2.9.9', true],
+  ['<=1.2', '1.2.9', true],
+  ['>1.2', '1.2.9', false],
+  ['>1', '2.0.0', true],
+  ['!=1.2.x', '1.2.9', false],
+  ['~1', '1.9.0', true],
+  ['~> 1.2.3', '1.3.0', false],
+  ['^0.2.3', '0.3.0', false],
+  ['^0.0.3', '0.0.4', false],
+  ['^0', '0.9.0', true],
+  ['=1.2', '1.2.7', true],
+  ['v1.2.3', '1.2.3+build.7', true],
   ['>=1.0.0', '1.2.0-beta.1', false],
 ])('%j takes %s: %j', (constraint, version, isMatch) => {
   const parsed = parse(version);
   expect(parsed !== null && matchesConstraint(constraint)(parsed)).toBe(isMatch);
 });
 
-test.each(['', ' ', 'latest', '>=1.0.0 ||', '>'.repeat(300)])(
+test.each(['', ' ', 'latest', '>=1.0.0 ||', '1.2.3.4', '>=1, ,<2', '==1', '>=1 - 2', '>'.repeat(300)])(
   'the constraint %j is refused',
   (constraint) => {
     expect(() => matchesConstraint(constraint)).toThrow('semver parse error: improper constraint: ');
@@ -38,9 +56,42 @@ test('of tags, only whole versions count, and the highest is taken', () => {
   expect(chooseRef(refs, { semver: '*' }, '').revision).toBe(`1.10.0@sha1:${'1'.repeat(40)}`);
 });
 
-test('a commit must be a whole hash', () => {
-  expect(() => chooseRef(new Map(), { commit: 'abc' }, '')).toThrow(
-    "unable to resolve commit object for 'abc'",
+test('of tags of one version, the one with the youngest commit is taken', () => {
+  const names = ['1.0.0+b', '1.0.0+a', 'v1.0.0', '0.9.0'];
+  const refs = new Map(names.map((name, i) => [`refs/tags/${name}`, String(i).repeat(40)]));
+  refs.set('refs/tags/1.0.0+a^{}', 'a'.repeat(40));
+  expect([...rivalTags(refs, { semver: '*' })]).toEqual([
+    ['0'.repeat(40), '1.0.0+b'],
+    ['a'.repeat(40), '1.0.0+a'],
+    ['2'.repeat(40), 'v1.0.0'],
+  ]);
+  const times = new Map([
+    ['a'.repeat(40), 30],
+    ['2'.repeat(40), 20],
+  ]);
+  const timeOf = (commit: string): number => times.get(commit) ?? 10;
+  expect(chooseRef(refs, { semver: '*' }, '', timeOf).revision).toBe(`1.0.0+a@sha1:${'a'.repeat(40)}`);
+  expect(chooseRef(refs, { semver: '*' }, '').revision).toBe(`v1.0.0@sha1:${'2'.repeat(40)}`);
+  // Then there is nothing to be asked.
+  for (const ref of [{ semver: '0.9.x' }, { semver: '*', tag: 'v1.0.0' }, {}])
+    expect(rivalTags(refs, ref).size).toBe(0);
+});
+
+test('a commit must be a whole hash, of either kind', () => {
+  for (const commit of ['abc', 'g'.repeat(40), 'a'.repeat(41)]) {
+    expect(() => chooseRef(new Map(), { commit }, '')).toThrow(
+      `unable to resolve commit object for '${commit}'`,
+    );
+  }
+  expect(chooseRef(new Map(), { commit: 'AB'.repeat(20) }, '').revision).toBe(`sha1:${'ab'.repeat(20)}`);
+  const long = 'ab'.repeat(32);
+  expect(chooseRef(new Map(), { commit: long, branch: 'main' }, '').revision).toBe(`main@sha256:${long}`);
+});
+
+test('a secret of a GitHub App is refused, not taken for none', () => {
+  const data = secret({ githubAppID: '7', githubAppPrivateKey: 'hunter-2' });
+  expect(() => parseCredentials(data, 'a/b')).toThrow(
+    "secretRef 'a/b' has github app data but provider is not set to github",
   );
 });
 

@@ -17,6 +17,11 @@ export interface GitRepositoryStatus {
   readonly url?: string;
 }
 
+/** What was written before; an artifact stays until there is a newer one. */
+export interface PreviousStatus extends Pick<GitRepositoryStatus, 'conditions' | 'observedGeneration'> {
+  readonly artifact?: { readonly revision: string };
+}
+
 /** The object that a status is for. */
 export interface SourceOwner {
   readonly namespace: string;
@@ -40,21 +45,23 @@ const never = -1;
 export function gitRepositoryStatus(
   state: SourceState,
   { namespace, name, generation }: SourceOwner,
-  previous: GitRepositoryStatus | undefined,
+  previous: PreviousStatus | undefined,
   now: number,
 ): GitRepositoryStatus {
   const { artifact, error, fetching } = state;
   const folder = `gitrepository/${namespace}/${name}`;
   const isSettled = error === undefined ? artifact !== undefined && !fetching : error.isStalled;
-  const conditions = conditionsOf(state).map((wanted): Condition => {
-    const condition = { ...wanted, message: cut(wanted.message), observedGeneration: generation };
-    const before = previous?.conditions?.find(({ type }) => type === condition.type);
-    const isSame =
-      before?.status === condition.status &&
-      before.reason === condition.reason &&
-      before.message === condition.message;
-    return { ...condition, lastTransitionTime: isSame ? before.lastTransitionTime : formatTime(now) };
-  });
+  const conditions = conditionsOf(state, (artifact ?? previous?.artifact)?.revision).map(
+    (wanted): Condition => {
+      const condition = { ...wanted, message: cut(wanted.message), observedGeneration: generation };
+      const before = previous?.conditions?.find(({ type }) => type === condition.type);
+      const isSame =
+        before?.status === condition.status &&
+        before.reason === condition.reason &&
+        before.message === condition.message;
+      return { ...condition, lastTransitionTime: isSame ? before.lastTransitionTime : formatTime(now) };
+    },
+  );
   return {
     ...(artifact === undefined ? {} : { artifact: artifactOf(artifact, folder) }),
     conditions,
@@ -75,22 +82,17 @@ function condition(type: string, status: ConditionStatus, reason: string, messag
   return { type, status, reason, message };
 }
 
-/** In Flux's order: Stalled, Reconciling, Ready, then by name. */
-function conditionsOf(state: SourceState): Wanted[] {
-  const { artifact, error, fetching, upcoming } = state;
+/** In Flux's order: Stalled, Reconciling, Ready, then by name. @param inUse the revision of the artifact */
+function conditionsOf(
+  { artifact, error, fetching, upcoming }: SourceState,
+  inUse: string | undefined,
+): Wanted[] {
   const stored =
-    artifact === undefined
+    inUse === undefined
       ? []
-      : [
-          condition(
-            'ArtifactInStorage',
-            'True',
-            'Succeeded',
-            `stored artifact for revision '${artifact.revision}'`,
-          ),
-        ];
+      : [condition('ArtifactInStorage', 'True', 'Succeeded', `stored artifact for revision '${inUse}'`)];
   const outdated =
-    upcoming === undefined
+    upcoming === undefined || inUse === undefined
       ? []
       : [condition('ArtifactOutdated', 'True', 'NewRevision', `new upstream revision '${upcoming}'`)];
   if (error !== undefined) {

@@ -154,6 +154,20 @@ test('other credentials, references or ignore rules are another source', () => {
   expect(pool.size).toBe(5);
 });
 
+test('the same reference, repository and credentials are one source, however they are written', () => {
+  const { pool } = setUp();
+  const data = new Map([
+    ['username', Buffer.from('kate')],
+    ['password', Buffer.from('p')],
+  ]);
+  pool.acquire(spec, { name: 'default/git', data });
+  pool.acquire({ ...spec, url: 'https://kate:p@EXAMPLE.org:443/app', ref: { branch: 'master', tag: '' } });
+  expect(pool.size).toBe(1);
+  pool.acquire({ ...spec, ref: { tag: 'v1', semver: '>=1.0.0', branch: 'main' } });
+  pool.acquire({ ...spec, ref: { tag: 'v1' } });
+  expect(pool.size).toBe(2);
+});
+
 test('neither a short interval nor somebody who never stops asking polls more than once a second', async () => {
   const { clock, git, pool } = setUp();
   git.push(url, 'refs/heads/master', {});
@@ -239,13 +253,49 @@ test('the status is the one that Flux writes', async () => {
 });
 
 test('while a new revision is downloaded the status names it', () => {
-  const status = gitRepositoryStatus({ fetching: true, upcoming: 'master@sha1:1' }, owner, undefined, 0);
+  const state = { fetching: true, upcoming: 'master@sha1:1' };
   const building = "building artifact: new upstream revision 'master@sha1:1'";
-  expect(conditions(status)).toEqual([
+  const begun = [
     ['Reconciling', 'True', 'Progressing', building],
     ['Ready', 'Unknown', 'Progressing', building],
+  ];
+  expect(conditions(gitRepositoryStatus(state, owner, undefined, 0))).toEqual(begun);
+  const before = { observedGeneration: 2, artifact: { revision: 'master@sha1:0' } };
+  expect(conditions(gitRepositoryStatus(state, owner, before, 0))).toEqual([
+    ...begun,
+    ['ArtifactInStorage', 'True', 'Succeeded', "stored artifact for revision 'master@sha1:0'"],
     ['ArtifactOutdated', 'True', 'NewRevision', "new upstream revision 'master@sha1:1'"],
   ]);
+});
+
+test('what is wrong with a commit is not downloaded again: the next commit is awaited', async () => {
+  const { clock, git, pool } = setUp();
+  git.push(url, 'refs/heads/master', { '.sourceignore': 'x'.repeat(600) });
+  const source = pool.acquire({ ...spec, interval: '1s' });
+  await clock.advance(60_000);
+  expect(source.state).toMatchObject({
+    error: { message: expect.stringContaining('longer than 512 characters') as unknown, isStalled: false },
+    fetching: false,
+  });
+  expect(git.resolves).toBeGreaterThan(20);
+  expect(git.fetches).toBe(1);
+  const better = git.push(url, 'refs/heads/master', { '.sourceignore': 'x' });
+  await clock.advance(2000);
+  expect(source.state).toMatchObject({ artifact: { commit: better }, fetching: false });
+  expect(source.state.error).toBeUndefined();
+  await clock.run(pool[Symbol.asyncDispose]());
+});
+
+test('what has failed otherwise is downloaded again', async () => {
+  const { clock, git, pool } = setUp();
+  git.push(url, 'refs/heads/master', {});
+  git.before = async (operation) => {
+    if (operation === 'fetch') throw checkoutError('the connection was lost');
+  };
+  pool.acquire({ ...spec, interval: '1s' });
+  await clock.advance(10_000);
+  expect(git.fetches).toBeGreaterThan(3);
+  await clock.run(pool[Symbol.asyncDispose]());
 });
 
 test('a source that waits for a person says so', () => {

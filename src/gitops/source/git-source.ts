@@ -74,6 +74,8 @@ export class GitSource {
   readonly #listeners = new Set<() => void>();
   #state: SourceState = { fetching: true };
   #intervalMs: number;
+  /** A commit that cannot be used. It is not downloaded again. */
+  #refused: { readonly revision: string; readonly error: unknown } | undefined;
   /** Somebody asked for a poll that has not begun. */
   #isAsked = false;
   #wake = new AbortController();
@@ -202,16 +204,22 @@ export class GitSource {
     const resolved = await transport.resolve(remote, ref, signal);
     const { artifact, error } = this.#state;
     if (artifact?.revision === resolved.revision) return artifact;
+    if (this.#refused?.revision === resolved.revision) throw this.#refused.error;
     this.#set({
       ...(artifact === undefined ? {} : { artifact }),
       ...(error === undefined ? {} : { error }),
       fetching: true,
       upcoming: resolved.revision,
     });
-    const { files, folders } = await transport.fetch(remote, resolved, ignore, signal);
-    const packed = packArtifact(files, folders);
-    log.info('stored an artifact', { url: this.#url, revision: resolved.revision, digest: packed.digest });
-    return artifactOf(resolved, packed.digest, packed.size, clock.now(), files);
+    try {
+      const { files, folders } = await transport.fetch(remote, resolved, ignore, signal);
+      const packed = await packArtifact(files, folders, () => clock.sleep(0, signal));
+      log.info('stored an artifact', { url: this.#url, revision: resolved.revision, digest: packed.digest });
+      return artifactOf(resolved, packed.digest, packed.size, clock.now(), files);
+    } catch (error) {
+      if (nextStep(error) === 'wait') this.#refused = { revision: resolved.revision, error };
+      throw error;
+    }
   }
 
   get #url(): string {

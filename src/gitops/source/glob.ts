@@ -1,48 +1,72 @@
+/** Work that may still be done; it counts down. */
+export interface Budget {
+  left: number;
+}
+
+/** Whether a name matches. Takes one from the budget, and one more for every few characters that are compared. */
+export type Glob = (name: string, budget: Budget) => boolean;
+
+const special = /[*?[\\]/;
+
 /**
- * Whether a name matches a shell pattern: `*`, `?`, `[a-z]`, `[^a-z]` and `\` before a character that stands for itself.
- * A malformed pattern matches nothing. Takes time in proportion to both lengths. Source: Go's path.Match.
+ * A shell pattern: `*`, `?`, `[a-z]`, `[^a-z]` and `\` before a character that stands for itself. A malformed one matches
+ * nothing. Source: Go's path.Match.
  */
-export function matchesGlob(glob: string, name: string): boolean {
-  const tokens = parseGlob(glob);
-  if (tokens === undefined) return false;
-  const characters = Array.from(name);
+export function compileGlob(glob: string): Glob {
+  const [first, last] = [glob.slice(1), glob.slice(0, -1)];
+  const cheap =
+    (matches: (name: string) => boolean): Glob =>
+    (name, budget) => {
+      budget.left -= 1 + (glob.length >> 4);
+      return matches(name);
+    };
+  if (!special.test(glob)) return cheap((name) => name === glob);
+  if (glob.startsWith('*') && !special.test(first)) return cheap((name) => name.endsWith(first));
+  if (glob.endsWith('*') && !special.test(last)) return cheap((name) => name.startsWith(last));
+  const tokens = tokensOf(Array.from(glob));
+  if (tokens === undefined) return cheap(() => false);
+  return (name, budget) => matchesTokens(tokens, name, budget);
+}
+
+const star = -1;
+/** A character that stands for itself, a {@link star}, or a set. */
+type Token = number | ((code: number) => boolean);
+
+/** Goes back to the last star only, so it takes time in proportion to both lengths. */
+function matchesTokens(tokens: readonly Token[], name: string, budget: Budget): boolean {
   let at = 0;
   let token = 0;
   // Where to go on when the part after the last star does not fit: the star takes one character more.
   let afterStar = -1;
   let starAt = 0;
-  while (at < characters.length) {
+  let steps = 0;
+  let isMatch = true;
+  while (isMatch && at < name.length) {
+    steps += 1;
     const wanted = tokens[token];
-    const character = characters[at] ?? '';
-    if (wanted === '*') {
+    const code = name.codePointAt(at) ?? 0;
+    if (wanted === star) {
       token += 1;
       afterStar = token;
       starAt = at;
-    } else if (wanted !== undefined && wanted(character)) {
+    } else if (wanted === code || (typeof wanted === 'function' && wanted(code))) {
       token += 1;
-      at += 1;
+      at += width(code);
     } else if (afterStar >= 0) {
       token = afterStar;
-      starAt += 1;
+      starAt += width(name.codePointAt(starAt) ?? 0);
       at = starAt;
     } else {
-      return false;
+      isMatch = false;
     }
   }
-  return tokens.slice(token).every((left) => left === '*');
+  budget.left -= 1 + (steps >> 3);
+  return isMatch && tokens.slice(token).every((left) => left === star);
 }
 
-type Token = '*' | ((character: string) => boolean);
-
-const parsed = new Map<string, readonly Token[] | undefined>();
-
-function parseGlob(glob: string): readonly Token[] | undefined {
-  if (parsed.has(glob)) return parsed.get(glob);
-  // Few patterns, many paths.
-  if (parsed.size >= 4096) parsed.clear();
-  const tokens = tokensOf(Array.from(glob));
-  parsed.set(glob, tokens);
-  return tokens;
+/** How long a character is in a string. */
+function width(code: number): number {
+  return code > 0xffff ? 2 : 1;
 }
 
 function tokensOf(glob: readonly string[]): readonly Token[] | undefined {
@@ -50,7 +74,7 @@ function tokensOf(glob: readonly string[]): readonly Token[] | undefined {
   for (let at = 0; at < glob.length; at += 1) {
     const character = glob[at];
     if (character === '*') {
-      if (tokens.at(-1) !== '*') tokens.push('*');
+      if (tokens.at(-1) !== star) tokens.push(star);
     } else if (character === '?') {
       tokens.push(() => true);
     } else if (character === '[') {
@@ -60,16 +84,19 @@ function tokensOf(glob: readonly string[]): readonly Token[] | undefined {
       at = set.end;
     } else {
       if (character === '\\') at += 1;
-      const literal = glob[at];
+      const literal = glob[at]?.codePointAt(0);
       if (literal === undefined) return undefined;
-      tokens.push((other) => other === literal);
+      tokens.push(literal);
     }
   }
   return tokens;
 }
 
 /** @returns undefined for a set that is empty, not closed or has a range without an end */
-function parseSet(glob: readonly string[], start: number): { token: Token; end: number } | undefined {
+function parseSet(
+  glob: readonly string[],
+  start: number,
+): { token: (code: number) => boolean; end: number } | undefined {
   const isNegated = glob[start] === '^' || glob[start] === '!';
   const ranges: [number, number][] = [];
   let at = isNegated ? start + 1 : start;
@@ -91,9 +118,7 @@ function parseSet(glob: readonly string[], start: number): { token: Token; end: 
     if (low === undefined || high === undefined) return undefined;
     ranges.push([low, high]);
   }
-  const token = (character: string): boolean => {
-    const code = character.codePointAt(0) ?? 0;
-    return ranges.some(([low, high]) => low <= code && code <= high) !== isNegated;
-  };
+  const token = (code: number): boolean =>
+    ranges.some(([low, high]) => low <= code && code <= high) !== isNegated;
   return { token, end: at };
 }

@@ -5,6 +5,14 @@ import { sha256 } from '../../base/hash.ts';
 import { seededRandom } from '../../base/random.ts';
 import { goDeflate } from './go-deflate.ts';
 
+function deflated(data: Uint8Array): Uint8Array {
+  const encoder = goDeflate(data);
+  for (;;) {
+    const { done, value } = encoder.next();
+    if (done === true) return value;
+  }
+}
+
 /** Words with repetitions near and far, and stretches of noise. */
 function sample(seed: number, length: number, noise: number): Buffer {
   const random = seededRandom(seed);
@@ -35,7 +43,7 @@ test.each([
   ],
   ['noise', sample(3, 150_000, 1), '5d251719fd0ae02eb99a59092d3439ee9e09badd0e9b9a114e109d1cff534c46'],
 ])('%s is compressed as Go does', (_name, data, expected) => {
-  expect(sha256(goDeflate(data))).toBe(expected);
+  expect(sha256(deflated(data))).toBe(expected);
 });
 
 test('whatever is compressed can be read again', () => {
@@ -49,7 +57,7 @@ test('whatever is compressed can be read again', () => {
         fc.uint8Array({ maxLength: 500 }),
       ),
       (data) => {
-        expect(inflateRawSync(goDeflate(data)).equals(data)).toBe(true);
+        expect(inflateRawSync(deflated(data)).equals(data)).toBe(true);
       },
     ),
   );

@@ -17,6 +17,8 @@ export function parseRemote({ url, credentials, timeoutMs }: GitRemote): GitRemo
   }
   if (parsed.protocol === 'ssh:') throw checkoutError('ssh is not supported yet: use https', 'stalled');
   if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') throw invalid('want http:// or https://');
+  // Git has no use for a query. It is a token, mostly, and would be in arguments and messages.
+  if (parsed.search !== '') throw invalid('it has a query (?…); put credentials into a Secret');
   const username = decoded(parsed.username);
   const password = decoded(parsed.password);
   if (/[\r\n\0]/.test(username + password)) throw invalid('its user info holds control characters');
@@ -35,8 +37,8 @@ export function parseRemote({ url, credentials, timeoutMs }: GitRemote): GitRemo
 export function withoutUserInfo(url: string): string {
   const parsed = URL.parse(url);
   if (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') {
-    parsed.username = '';
-    parsed.password = '';
+    // The end of what has a `?` or a `#` can be that of a password.
+    parsed.username = parsed.password = parsed.search = parsed.hash = '';
     return parsed.href.slice(0, 500);
   }
   const scheme = /^[a-z][a-z0-9+.-]*:[/\\]*/i.exec(url)?.[0] ?? '';

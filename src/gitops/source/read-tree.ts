@@ -1,6 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import type { Checkout } from './git-transport.ts';
 import { checkPath, foldersOf, type TreeLimits } from './file-tree.ts';
-import { checkoutError } from './source-error.ts';
+import { checkoutError, commitError } from './source-error.ts';
 import { selectFiles, sourceIgnoreFile } from './source-ignore.ts';
 
 /** A regular file of a commit. */
@@ -8,6 +9,8 @@ interface Blob {
   readonly path: string;
   readonly id: string;
   readonly size: number;
+  /** Otherwise its path is that of its bytes as Latin-1. */
+  readonly isUtf8: boolean;
 }
 
 interface Listing {
@@ -40,6 +43,12 @@ export async function readTree(
   );
   const { files, folders } = selectFiles([...byPath.keys()], listing.folders, ignoreFiles, ignore);
   const wanted = files.flatMap((path) => byPath.get(path) ?? []);
+  const unreadable = wanted.find(({ isUtf8 }) => !isUtf8);
+  if (unreadable !== undefined) {
+    throw commitError(
+      `a path is not UTF-8: ${JSON.stringify(unreadable.path)}; leave it out with gitRepository.ignore`,
+    );
+  }
   return { files: await readBlobs(ask, wanted, limits), folders };
 }
 
@@ -52,34 +61,27 @@ function parseListing(output: Buffer, limits: TreeLimits): Listing {
   const paths = new Set<string>();
   for (let at = 0; at < output.length;) {
     const end = output.indexOf(0, at);
-    const line = decode(output.subarray(at, end === -1 ? output.length : end));
+    const bytes = output.subarray(at, end === -1 ? output.length : end);
+    const line = isUtf8(bytes) ? bytes.toString('utf8') : bytes.toString('latin1');
     at = end === -1 ? output.length : end + 1;
     const match = entry.exec(line);
     if (match === null) throw checkoutError('git ls-tree answers what cannot be understood');
     const [head, mode = '', type, id = '', size] = match;
     const path = checkPath(line.slice(head.length), limits);
-    if (paths.has(path)) throw checkoutError(`the path ${JSON.stringify(path)} is there twice`);
+    if (paths.has(path)) throw commitError(`the path ${JSON.stringify(path)} is there twice`);
     paths.add(path);
-    if (paths.size > limits.entries) throw checkoutError(`the commit has more than ${limits.entries} files`);
+    if (paths.size > limits.entries) throw commitError(`the commit has more than ${limits.entries} files`);
     if (type === 'commit') empty.push(path);
-    else if (type === 'blob' && mode.startsWith('100')) blobs.push({ path, id, size: Number(size) });
+    else if (type === 'blob' && mode.startsWith('100')) {
+      blobs.push({ path, id, size: Number(size), isUtf8: isUtf8(bytes) });
+    }
   }
   const folders = foldersOf(paths);
   for (const path of folders) {
-    if (paths.has(path)) throw checkoutError(`${JSON.stringify(path)} is both a file and a folder`);
+    if (paths.has(path)) throw commitError(`${JSON.stringify(path)} is both a file and a folder`);
   }
   for (const path of empty) folders.add(path);
   return { blobs, folders };
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function decode(bytes: Uint8Array): string {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw checkoutError(`a path is not UTF-8: ${JSON.stringify(Buffer.from(bytes).toString('latin1'))}`);
-  }
 }
 
 async function readBlobs(
@@ -90,14 +92,14 @@ async function readBlobs(
   let total = 0;
   for (const { path, size } of blobs) {
     if (!(size <= limits.fileBytes)) {
-      throw checkoutError(
+      throw commitError(
         `${JSON.stringify(path)} has ${size} bytes, more than ${limits.fileBytes}; leave it out with gitRepository.ignore`,
       );
     }
     total += size;
   }
   if (total > limits.totalBytes) {
-    throw checkoutError(
+    throw commitError(
       `all files have ${total} bytes together, more than ${limits.totalBytes}; leave some out with gitRepository.ignore`,
     );
   }

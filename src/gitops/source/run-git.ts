@@ -23,8 +23,16 @@ export type RunGit = (command: GitCommand, signal: AbortSignal) => Promise<GitRe
 const maxStderrCharacters = 16_384;
 
 /**
- * Runs the machine's git, without a shell, as the leader of a process group. Settles only when the whole group has
- * ended, so that nothing writes into the scratch folder afterwards.
+ * Address space of one process, in KiB. A server's answer to a question for references is held in memory, and a compressed
+ * one of a megabyte can stand for gigabytes. Where there is no such limit (macOS), it goes without.
+ */
+const maxMemoryKib = 256 * 1024;
+const commandNotFound = 127;
+const script = `ulimit -v ${maxMemoryKib} 2>/dev/null; exec git "$@"`;
+
+/**
+ * Runs the machine's git as the leader of a process group. A shell only sets its limit: arguments are no part of what it
+ * reads. Settles only when the whole group has ended, so that nothing writes into the scratch folder afterwards.
  *
  * @throws the error of an aborted `signal`; RangeError for too much output
  */
@@ -34,7 +42,12 @@ export const runGit: RunGit = ({ args, env, stdin, maxStdoutBytes }, signal) =>
       reject(abortError(signal));
       return;
     }
-    const child = spawn('git', args, { env, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    const child = spawn('/bin/sh', ['-c', script, 'git', ...args], {
+      env,
+      cwd: '/',
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
     const chunks: Buffer[] = [];
     let size = 0;
     let stderr = '';
@@ -70,6 +83,7 @@ export const runGit: RunGit = ({ args, env, stdin, maxStdoutBytes }, signal) =>
     });
     child.once('close', (code) => {
       signal.removeEventListener('abort', onAbort);
+      if (code === commandNotFound) failure ??= new Error('it is not installed');
       if (failure === undefined) resolve({ code: code ?? 128, stdout: Buffer.concat(chunks), stderr });
       else reject(failure);
     });

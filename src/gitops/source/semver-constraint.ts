@@ -1,11 +1,20 @@
-import { Range, type SemVer } from 'semver';
+import { compare, SemVer } from 'semver';
 import { checkoutError } from './source-error.ts';
 
 const maxLength = 256;
 
+/** A version with what must hold about it. */
+interface Bound {
+  readonly operator: string;
+  /** What is left open counts as 0. */
+  readonly version: SemVer;
+  /** How many of major, minor and patch are not left open. */
+  readonly given: number;
+}
+
 /**
- * A range of versions as Masterminds/semver writes it, which is npm's with commas between what must hold together, `!=`,
- * and another rule for pre-releases: they match only where every bound names one.
+ * A range of versions as Masterminds/semver writes it: `>=1.2.0, <2.0.0 || ~3.1`. Pre-releases match only where one of
+ * the bounds that must hold together names one.
  *
  * @throws SourceError when it cannot be parsed
  */
@@ -22,25 +31,61 @@ export function matchesConstraint(constraint: string): (version: SemVer) => bool
 }
 
 function parseAlternative(text: string): (version: SemVer) => boolean {
-  if (text.trim() === '') throw new TypeError('empty');
-  const excluded: Range[] = [];
   const bounds = text
-    .replaceAll(',', ' ')
-    .replaceAll('=>', '>=')
-    .replaceAll('=<', '<=')
-    .replaceAll(/!=\s*(\S+)/g, (_whole, version: string) => {
-      excluded.push(new Range(version, { includePrerelease: true }));
-      return ' ';
-    });
-  const takesPrereleases = bounds
-    .replaceAll(/([<>=~^])\s+/g, '$1')
-    .replaceAll(/\s+-\s+/g, ' ')
+    .replaceAll(/([^\s,]+)\s+-\s+([^\s,]+)/g, '>=$1 <=$2')
+    .replaceAll(/([=!<>~^])\s+/g, '$1')
     .trim()
-    .split(/\s+/)
-    .every((bound) => /\d-[\dA-Za-z]/.test(bound));
-  const range = new Range(bounds, { includePrerelease: takesPrereleases });
+    .split(/\s*,\s*|\s+/)
+    .map(parseBound);
+  const takesPrereleases = bounds.some(({ version }) => version.prerelease.length > 0);
   return (version) =>
-    (takesPrereleases || version.prerelease.length === 0) &&
-    range.test(version) &&
-    !excluded.some((one) => one.test(version));
+    (takesPrereleases || version.prerelease.length === 0) && bounds.every((bound) => holds(bound, version));
+}
+
+const boundPattern =
+  /^(|=|!=|>|<|>=|=>|<=|=<|~|~>|\^)v?(\d+|[xX*])(?:\.(\d+|[xX*]))?(?:\.(\d+|[xX*]))?(-[\dA-Za-z.-]+)?(?:\+[\dA-Za-z.-]+)?$/;
+
+function parseBound(text: string): Bound {
+  const match = boundPattern.exec(text);
+  if (match === null) throw new TypeError(`not a bound: ${text}`);
+  const [, operator = '', major, minor, patch, prerelease = ''] = match;
+  const parts = [major, minor, patch];
+  const open = parts.findIndex((part) => part === undefined || /^[xX*]$/.test(part));
+  const given = open === -1 ? 3 : open;
+  const numbers = parts.map((part, i) => (i < given ? part : '0'));
+  return { operator, version: new SemVer(numbers.join('.') + prerelease), given };
+}
+
+function holds({ operator, version: bound, given }: Bound, version: SemVer): boolean {
+  const isAtLeast = compare(version, bound) >= 0;
+  const order = given === 3 ? compare(version, bound) : comparePrefixes(version, bound, given);
+  const isSame = (count: number): boolean => comparePrefixes(version, bound, Math.min(given, count)) === 0;
+  switch (operator) {
+    case '!=':
+      return order !== 0;
+    case '>':
+      return order > 0;
+    case '<':
+      return !isAtLeast;
+    case '>=':
+    case '=>':
+      return isAtLeast;
+    case '<=':
+    case '=<':
+      return order <= 0;
+    case '~':
+    case '~>':
+      return isAtLeast && isSame(2);
+    case '^':
+      // The first number that is not 0 stays.
+      return isAtLeast && isSame(bound.major > 0 ? 1 : bound.minor > 0 ? 2 : 3);
+    default:
+      return isAtLeast && order === 0;
+  }
+}
+
+/** Compares the first `count` of major, minor and patch. */
+function comparePrefixes(a: SemVer, b: SemVer, count: number): number {
+  const differences = [a.major - b.major, a.minor - b.minor, a.patch - b.patch];
+  return differences.slice(0, count).find((difference) => difference !== 0) ?? 0;
 }

@@ -5,6 +5,7 @@ export type FetchFailedReason =
   | 'AuthenticationFailed'
   | 'EmptyGitRepository'
   | 'GitOperationFailed'
+  | 'InvalidProviderConfiguration'
   | 'URLInvalid';
 
 /** A source cannot be fetched. Its message never holds a credential. */
@@ -25,4 +26,9 @@ export function checkoutError(why: string, next: NextStep = 'retry', cause?: unk
     next,
     cause,
   );
+}
+
+/** What is wrong with a commit itself, and stays wrong: it waits for another one. */
+export function commitError(why: string): SourceError {
+  return checkoutError(why, 'wait');
 }

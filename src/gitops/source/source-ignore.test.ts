@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { foldersOf } from './file-tree.ts';
-import { matchesGlob } from './glob.ts';
+import { compileGlob } from './glob.ts';
 import { selectFiles } from './source-ignore.ts';
 
 function kept(files: readonly string[], ignore?: string, ignoreFiles: Record<string, string> = {}) {
@@ -9,6 +9,8 @@ function kept(files: readonly string[], ignore?: string, ignoreFiles: Record<str
   const parsed = new Map(Object.entries(ignoreFiles).map(([path, text]) => [path, Buffer.from(text)]));
   return selectFiles(all, foldersOf(all), parsed, ignore);
 }
+
+const matchesGlob = (glob: string, name: string): boolean => compileGlob(glob)(name, { left: Infinity });
 
 const project = [
   'README.md',
@@ -94,6 +96,12 @@ test.each([
   ['a\\*', 'ab', false],
   ['a\\', 'a', false],
   ['[a-', 'a', false],
+  ['*.yaml', 'a.yaml', true],
+  ['*.yaml', 'a.yml', false],
+  ['deploy*', 'deployment', true],
+  ['deploy*', 'redeploy', false],
+  ['?', '\u{1f600}', true],
+  ['*[^x]', '\u{1f600}\u{1f600}', true],
 ])('%j matches %j: %j', (glob, name, isMatch) => {
   expect(matchesGlob(glob, name)).toBe(isMatch);
 });
@@ -116,6 +124,9 @@ test('a pattern made to backtrack ends soon', () => {
 test('patterns are bounded, in their number, their length and their work', () => {
   const deep = Array.from({ length: 3000 }, (_, i) => `${'a/'.repeat(60)}${i}`);
   expect(() => kept(deep, `${'**/a*/'.repeat(70)}b\n`.repeat(100))).toThrow('take too much work');
+  const repeated = Array.from({ length: 5000 }, (_, i) => 'a'.repeat(250) + i);
+  expect(() => kept(repeated, `*${'a'.repeat(125)}?b\n`.repeat(2000))).toThrow('take too much work');
+  expect(() => kept(['a'], '#'.repeat(2 ** 20 + 1))).toThrow('more than 1048576 bytes');
   expect(() => kept(['a'], 'x'.repeat(513))).toThrow('longer than 512 characters');
   expect(() => kept(['a'], 'x\n'.repeat(2001))).toThrow('more than 2000 ignore patterns');
 });

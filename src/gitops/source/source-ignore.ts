@@ -1,6 +1,6 @@
 import type { FileTree } from '../../kustomize/file-tree.ts';
-import { matchesGlob } from './glob.ts';
-import { checkoutError } from './source-error.ts';
+import { type Budget, compileGlob, type Glob } from './glob.ts';
+import { commitError } from './source-error.ts';
 
 /** The file that a folder excludes its content with. */
 export const sourceIgnoreFile = '.sourceignore';
@@ -17,16 +17,21 @@ const defaultExcludes = (
 const maxPatterns = 2000;
 /** Characters of a pattern. */
 const maxPatternLength = 512;
-/** Every pattern is tried on every path: about this many comparisons of two names, a few seconds. */
-const maxComparisons = 50_000_000;
+/** Bytes of all `.sourceignore` files. */
+const maxPatternBytes = 2 ** 20;
+/** Every pattern is tried on every path, and nothing else can be done meanwhile: about a second. */
+const maxWork = 30_000_000;
+
+/** Any number of path components. */
+const anyFolders = '**';
 
 interface Pattern {
   /** The folder that it is about; none at the root. */
   readonly scope: readonly string[];
   readonly includes: boolean;
   readonly foldersOnly: boolean;
-  /** Globs of path components. One alone matches at any depth, several are anchored at the scope. */
-  readonly globs: readonly string[];
+  /** For one component at any depth, or for one after the other from the scope on. */
+  readonly globs: Glob | readonly (Glob | typeof anyFolders)[];
 }
 
 /** What of a repository goes into an artifact. */
@@ -52,6 +57,8 @@ export function selectFiles(
   ignoreFiles: FileTree,
   ignore: string | undefined,
 ): Selection {
+  const bytes = [...ignoreFiles.values()].reduce((total, { length }) => total + length, ignore?.length ?? 0);
+  if (bytes > maxPatternBytes) throw commitError(`more than ${maxPatternBytes} bytes of ignore patterns`);
   const custom = [...ignoreFiles]
     .map(([path, data]) => ({
       scope: path.split('/').slice(0, -1),
@@ -60,12 +67,12 @@ export function selectFiles(
     .sort((a, b) => compareScopes(a.scope, b.scope))
     .flatMap(({ scope, text }) => parsePatterns(text.split('\n'), scope));
   custom.push(...parsePatterns((ignore ?? '').split('\n'), []));
-  if (custom.length > maxPatterns) throw checkoutError(`more than ${maxPatterns} ignore patterns`);
+  if (custom.length > maxPatterns) throw commitError(`more than ${maxPatterns} ignore patterns`);
   const patterns = [
     ...parsePatterns(versionControl, []),
     ...(custom.length > 0 ? custom : parsePatterns(defaultExcludes, [])),
   ].reverse();
-  const budget = { left: maxComparisons };
+  const budget = { left: maxWork };
   const isKept = (path: string, isFolder: boolean): boolean => {
     const names = path.split('/');
     return patterns.find((pattern) => matches(pattern, names, isFolder, budget))?.includes ?? true;
@@ -95,12 +102,20 @@ function parsePatterns(lines: readonly string[], scope: readonly string[]): Patt
 
 function parsePattern(line: string, scope: readonly string[]): Pattern {
   if (line.length > maxPatternLength)
-    throw checkoutError(`an ignore pattern is longer than ${maxPatternLength} characters`);
+    throw commitError(`an ignore pattern is longer than ${maxPatternLength} characters`);
   const includes = line.startsWith('!');
   const text = includes ? line.slice(1) : line;
   const trimmed = text.endsWith('\\ ') ? text : trimSpaces(text);
   const foldersOnly = trimmed.endsWith('/');
-  const globs = (foldersOnly ? trimmed.slice(0, -1) : trimmed).split('/');
+  const parts = (foldersOnly ? trimmed.slice(0, -1) : trimmed).split('/');
+  const [only] = parts;
+  const globs =
+    parts.length === 1 && only !== undefined
+      ? compileGlob(only)
+      : // An empty one only anchors.
+        parts
+          .filter((part) => part !== '')
+          .map((part) => (part === anyFolders ? anyFolders : compileGlob(part)));
   return { scope, includes, foldersOnly, globs };
 }
 
@@ -110,35 +125,32 @@ function trimSpaces(text: string): string {
   return text.slice(0, end);
 }
 
-interface Budget {
-  left: number;
-}
-
-function matchesName(glob: string, name: string, budget: Budget): boolean {
-  // With several stars every start is tried.
-  budget.left -= 1 + ((glob.length * name.length) >> 10);
-  if (budget.left < 0) throw checkoutError('the ignore patterns take too much work for so many files');
-  return matchesGlob(glob, name);
-}
-
 /** Whether a pattern is about a path: it names the path, or a folder above it. */
 function matches(pattern: Pattern, path: readonly string[], isFolder: boolean, budget: Budget): boolean {
   const { scope, globs, foldersOnly } = pattern;
   if (path.length <= scope.length || scope.some((name, i) => name !== path[i])) return false;
-  const names = path.slice(scope.length, foldersOnly && !isFolder ? -1 : undefined);
-  const [only] = globs;
-  if (globs.length === 1 && only !== undefined) return names.some((name) => matchesName(only, name, budget));
-  const anchored = globs.filter((glob) => glob !== '');
-  return anchored.length > 0 && matchesPrefix(anchored, names, budget);
+  const end = foldersOnly && !isFolder ? path.length - 1 : path.length;
+  let isMatch = false;
+  if (typeof globs === 'function') {
+    for (let i = scope.length; i < end && !isMatch; i += 1) isMatch = globs(path[i] ?? '', budget);
+  } else {
+    isMatch = globs.length > 0 && matchesPrefix(globs, path.slice(scope.length, end), budget);
+  }
+  if (budget.left < 0) throw commitError('the ignore patterns take too much work for so many files');
+  return isMatch;
 }
 
 /** Whether some first components of a path match all globs, where `**` stands for any number of components. */
-function matchesPrefix(globs: readonly string[], path: readonly string[], budget: Budget): boolean {
+function matchesPrefix(
+  globs: readonly (Glob | typeof anyFolders)[],
+  path: readonly string[],
+  budget: Budget,
+): boolean {
   // The lengths of the path's beginnings that the globs so far can match, ascending.
   let reached = [0];
   for (const [i, glob] of globs.entries()) {
     const [least = 0] = reached;
-    if (glob === '**') {
+    if (glob === anyFolders) {
       // At the end it stands for what is inside, not for the folder itself.
       const first = i === globs.length - 1 ? least + 1 : least;
       budget.left -= path.length;
@@ -146,7 +158,7 @@ function matchesPrefix(globs: readonly string[], path: readonly string[], budget
     } else {
       reached = reached.flatMap((length) => {
         const name = path[length];
-        return name !== undefined && matchesName(glob, name, budget) ? [length + 1] : [];
+        return name !== undefined && glob(name, budget) ? [length + 1] : [];
       });
     }
     if (reached.length === 0) return false;

@@ -1,8 +1,8 @@
 import { parseDuration } from '../../base/duration.ts';
 import { canonicalJson, sha256 } from '../../base/hash.ts';
-import { type Credentials, noCredentials, parseCredentials } from './credentials.ts';
-import { pinnedCommit, type GitRef, wantedNames } from './git-ref.ts';
-import { GitSource, type GitSourceOptions, type SourceState } from './git-source.ts';
+import { noCredentials, parseCredentials } from './credentials.ts';
+import { decisivePart, type GitRef, pinnedCommit, wantedNames } from './git-ref.ts';
+import { GitSource, type GitSourceOptions, type GitSourceSpec, type SourceState } from './git-source.ts';
 import { parseRemote } from './parse-remote.ts';
 import { checkoutError } from './source-error.ts';
 
@@ -71,8 +71,14 @@ export class SourcePool implements AsyncDisposable {
     refuseUnsupported(spec);
     const credentials = secret === undefined ? noCredentials : parseCredentials(secret.data, secret.name);
     const intervalMs = parseDuration(spec.interval);
-    const key = keyOf(spec, credentials);
-    const shared = this.#shared.get(key) ?? this.#start(key, spec, credentials, intervalMs);
+    const wanted = {
+      remote: parseRemote({ url: spec.url, credentials, timeoutMs: timeoutMs(spec) }),
+      ref: decisivePart(spec.ref ?? {}),
+      ignore: spec.ignore,
+    };
+    // Kept to ourselves: a weak password could be guessed from it.
+    const key = sha256(canonicalJson(wanted));
+    const shared = this.#shared.get(key) ?? this.#start(key, wanted, intervalMs);
     const holder = Symbol('holder');
     shared.intervals.set(holder, intervalMs);
     shared.source.setInterval(shortest(shared));
@@ -106,17 +112,9 @@ export class SourcePool implements AsyncDisposable {
     await Promise.all(this.#ending);
   }
 
-  #start(key: string, spec: GitRepositorySpec, credentials: Credentials, intervalMs: number): Shared {
-    const { random } = this.#options;
-    const source = new GitSource(
-      {
-        remote: { url: spec.url, credentials, timeoutMs: timeoutMs(spec) },
-        ref: spec.ref ?? {},
-        ignore: spec.ignore,
-      },
-      intervalMs,
-      { ...this.#options, random: random.stream(key) },
-    );
+  #start(key: string, wanted: GitSourceSpec, intervalMs: number): Shared {
+    const random = this.#options.random.stream(key);
+    const source = new GitSource(wanted, intervalMs, { ...this.#options, random });
     const stop = new AbortController();
     const shared: Shared = { source, stop, intervals: new Map(), ended: source.run(stop.signal) };
     this.#shared.set(key, shared);
@@ -139,12 +137,6 @@ export class SourcePool implements AsyncDisposable {
 
 function timeoutMs({ timeout }: GitRepositorySpec): number {
   return parseDuration(timeout ?? '60s');
-}
-
-/** Kept to ourselves: a weak password could be guessed from it. */
-function keyOf(spec: GitRepositorySpec, credentials: Credentials): string {
-  const { url, ref = {}, ignore } = spec;
-  return sha256(canonicalJson({ url, ref, ignore, credentials, timeout: timeoutMs(spec) }));
 }
 
 /** The shortest interval that asks for polls at all. */

@@ -10,11 +10,14 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { realClock } from '../../base/clock.ts';
+import { sha256 } from '../../base/hash.ts';
 import { noCredentials, type Credentials } from './credentials.ts';
 import { defaultTreeLimits } from './file-tree.ts';
 import { startGitServer, type TestGitServer } from './git-server.test-double.ts';
+import { withoutUserInfo } from './parse-remote.ts';
 import { type GitCommand, runGit } from './run-git.ts';
 import { systemGit } from './system-git.ts';
 
@@ -27,7 +30,7 @@ const commands: GitCommand[] = [];
 const repositories = new Map<string, string>();
 const never = new AbortController().signal;
 
-function git(args: readonly string[], input = ''): string {
+function git(args: readonly string[], input = '', date?: string): string {
   const env = {
     PATH: path,
     HOME: folder,
@@ -35,6 +38,7 @@ function git(args: readonly string[], input = ''): string {
     GIT_AUTHOR_EMAIL: 'a@example.org',
     GIT_COMMITTER_NAME: 'a',
     GIT_COMMITTER_EMAIL: 'a@example.org',
+    ...(date === undefined ? {} : { GIT_COMMITTER_DATE: date }),
   };
   return execFileSync('git', args, { cwd: work, env, input, stdio: ['pipe', 'pipe', 'pipe'] })
     .toString()
@@ -183,6 +187,82 @@ test.each([
   });
 });
 
+test('a commit of another branch, or of none that is there, is not one of the branch', async () => {
+  const other = git(['commit-tree', git(['rev-parse', 'HEAD^{tree}']), '-m', 'of another branch']);
+  git(['update-ref', 'refs/heads/other', other]);
+  expect((await fetchAt({ commit: other, branch: 'other' })).resolved.revision).toBe(`other@sha1:${other}`);
+  await expect(fetchAt({ commit: other, branch: 'master' })).rejects.toThrow(
+    `unable to resolve commit object for '${other}': it is not in the history of refs/heads/master`,
+  );
+  await expect(fetchAt({ commit: other, branch: 'nothing' })).rejects.toThrow(
+    `unable to clone: couldn't find remote ref "refs/heads/nothing": git repository: '${base}/app'`,
+  );
+});
+
+test.each([true, false])(
+  'of one version, the youngest is taken, and asked for once (filters: %j)',
+  async (filters) => {
+    git(['config', 'uploadpack.allowFilter', String(filters)]);
+    const tree = git(['rev-parse', 'HEAD^{tree}']);
+    const at = (seconds: number) => git(['commit-tree', tree, '-m', `${seconds}`], '', `${seconds} +0000`);
+    const [old, young, between] = [at(1_700_000_000), at(1_700_009_000), at(1_700_005_000)];
+    git(['tag', '--force', 'v3.0.0+c', old]);
+    git(['tag', '--force', '-a', 'v3.0.0+a', '-m', 'made last', young]);
+    git(['tag', '--force', '3.0.0', between]);
+    const source = transport();
+    expect((await source.resolve(remote(), { semver: '3.x' }, never)).revision).toBe(
+      `v3.0.0+a@sha1:${young}`,
+    );
+    commands.length = 0;
+    expect((await source.resolve(remote(), { semver: '3.x' }, never)).commit).toBe(young);
+    expect(commands.map(({ args }) => args[2])).toEqual(['ls-remote']);
+    git(['tag', '--delete', 'v3.0.0+c', 'v3.0.0+a', '3.0.0']);
+  },
+);
+
+test('a repository of SHA-256 hashes', async () => {
+  const of256 = join(folder, 'sha256');
+  const inside = (...args: readonly string[]) => git(['-C', of256, ...args]);
+  git(['init', '-q', '-b', 'master', '--object-format=sha256', of256]);
+  writeFileSync(join(of256, 'a.yaml'), 'one\n');
+  inside('add', '--all');
+  inside('commit', '-q', '-m', 'one');
+  const commit256 = inside('rev-parse', 'HEAD');
+  repositories.set('sha256', join(of256, '.git'));
+  const source = transport();
+  for (const [ref, revision] of [
+    [{}, `master@sha256:${commit256}`],
+    [{ commit: commit256, branch: 'master' }, `master@sha256:${commit256}`],
+  ] as const) {
+    const resolved = await source.resolve(remote('sha256'), ref, never);
+    expect(resolved.revision).toBe(revision);
+    expect([...(await source.fetch(remote('sha256'), resolved, undefined, never)).files.keys()]).toEqual([
+      'a.yaml',
+    ]);
+  }
+});
+
+test('what is no commit is refused: a tag may point to anything', async () => {
+  git(['tag', 'tree', 'HEAD^{tree}']);
+  git(['tag', '-a', 'blob', '-m', 'annotated', blob('x')]);
+  for (const tag of ['tree', 'blob']) {
+    await expect(fetchAt({ tag })).rejects.toThrow(
+      /unable to resolve commit object for '\w{40}': there is no such commit/,
+    );
+  }
+  git(['tag', '--delete', 'tree', 'blob']);
+});
+
+test('a machine without git', async () => {
+  const source = systemGit({
+    clock: realClock(),
+    run: runGit,
+    scratchFolder: join(folder, 'scratch'),
+    path: join(folder, 'nothing'),
+  });
+  await expect(source.resolve(remote(), {}, never)).rejects.toThrow('unable to run git: it is not installed');
+});
+
 test('a commit that the remote does not have', async () => {
   const wanted = { commit: '0123456789012345678901234567890123456789', revision: '', fullName: undefined };
   await expect(transport().fetch(remote(), wanted, undefined, never)).rejects.toThrow(
@@ -203,6 +283,36 @@ test('an empty repository, a missing one, and nobody there', async () => {
     /^failed to checkout and determine revision: unable to list remote for 'http:\/\/127\.0\.0\.1:1\/app': .*Failed to connect/,
   );
 });
+
+test('a web page is no empty repository', async () => {
+  for (const page of ['<html>Please log in</html>', '<html>\nPlease log in\n</html>\n']) {
+    server.intercept = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end(page);
+      return true;
+    };
+    await expect(transport().resolve(remote(), {}, never)).rejects.toMatchObject({
+      reason: 'GitOperationFailed',
+      message: expect.stringMatching(
+        /unable to list remote for .*: (?:the server answers, but not as a git server|.*is this a git repository)/,
+      ) as unknown,
+    });
+  }
+});
+
+test.runIf(process.platform === 'linux')(
+  'an answer that grows when it is unpacked does not take the memory of others',
+  async () => {
+    const packed = gzipSync(Buffer.alloc(400 * 2 ** 20));
+    server.intercept = (_request, response) => {
+      const type = 'application/x-git-upload-pack-advertisement';
+      response.writeHead(200, { 'content-type': type, 'content-encoding': 'gzip' }).end(packed);
+      return true;
+    };
+    await expect(transport().resolve(remote(), {}, never)).rejects.toThrow(
+      `unable to list remote for '${base}/app': it takes more memory than git gets here`,
+    );
+  },
+);
 
 test('a server of the old protocol gives only what references lead to: then that is searched', async () => {
   server.intercept = (request) => {
@@ -274,6 +384,8 @@ test.each([
   'https://kate:hunter#5@example.org/x',
   'https://\\kate:hunter-5@example.org:port/x',
   'kate:hunter-5@example.org',
+  'https://example.org/x?access_token=hunter-5',
+  'https://kate:8080?hunter-5@example.org/x',
 ])('an address that cannot be read is not shown with its password: %s', async (url) => {
   const failed = await transport()
     .resolve({ url, credentials: noCredentials, timeoutMs: 60_000 }, {}, never)
@@ -344,6 +456,28 @@ test('a repository above the limits is an error, not memory', async () => {
   await expect(fetchAt({}, { totalBytes: 7 })).rejects.toThrow('all files have 10 bytes together');
   await expect(fetchAt({}, { pathBytes: 8 })).rejects.toThrow('a path is longer than 8 bytes');
   await expect(fetchAt({}, { downloadBytes: 10 })).rejects.toThrow('the commit is larger than 10 bytes');
+});
+
+test('single objects of a download count, too', async () => {
+  git(['checkout', '-q', '-b', 'noise', 'master']);
+  write('noise.png', Array.from({ length: 10_000 }, (_, i) => sha256(String(i))).join(''));
+  commit();
+  git(['checkout', '-q', 'master']);
+  await expect(fetchAt({ branch: 'noise' }, { downloadBytes: 200_000 })).rejects.toThrow(
+    'is larger than 200000 bytes',
+  );
+});
+
+test('a path that is not UTF-8 can be left out, and is not packed', async () => {
+  const entries = [Buffer.from(`100644 blob ${blob('x')}\tcaf`), Buffer.from([0xe9]), Buffer.from('.txt\n')];
+  const tree = execFileSync('git', ['mktree'], { cwd: work, input: Buffer.concat(entries) });
+  const id = git(['commit-tree', tree.toString().trim(), '-m', 'Latin-1']);
+  git(['update-ref', 'refs/heads/latin', id]);
+  await expect(fetchAt({ branch: 'latin' })).rejects.toThrow(
+    'a path is not UTF-8: "café.txt"; leave it out with gitRepository.ignore',
+  );
+  const resolved = { commit: id, revision: '', fullName: 'refs/heads/latin' };
+  expect((await transport().fetch(remote(), resolved, '*.txt', never)).files.size).toBe(0);
 });
 
 test('a few objects can be a tree without end: it is given up', async () => {
@@ -421,6 +555,23 @@ test('a server that does not answer is given up after the timeout, which starts 
   await expect(silent[0]).rejects.toThrow(
     `failed to checkout and determine revision: unable to list remote for '${base}/app': not done within 300ms`,
   );
+});
+
+test('a server that hangs does not hold up another one', async () => {
+  using other = await startGitServer(repositories);
+  const stop = new AbortController();
+  server.intercept = () => true;
+  const source = transport();
+  const silent = Array.from({ length: 6 }, () => source.resolve(remote(), {}, stop.signal));
+  const settled = Promise.allSettled(silent);
+  const { commit: found } = await source.resolve({ ...remote(), url: `${other.base}/app` }, {}, never);
+  expect(found).toMatch(/^[0-9a-f]{40}$/);
+  stop.abort();
+  await settled;
+});
+
+test('an address with a # shows nothing of what may be a password behind it', () => {
+  expect(withoutUserInfo('https://kate:8080#hunter-5@example.org/x')).toBe('https://kate:8080/');
 });
 
 test('an aborted operation ends its processes at once, waiting ones included', async () => {

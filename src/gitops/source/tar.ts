@@ -46,8 +46,16 @@ function needsExtendedHeader(path: string): boolean {
   return !isAscii(path) || (path.length > nameBytes && splitPath(path) === undefined);
 }
 
-function asciiName(path: string): string {
-  return path.replaceAll(/[^\x00-\x7f]/g, '').slice(0, nameBytes); // oxlint-disable-line no-control-regex
+function ascii(path: string): string {
+  return path.replaceAll(/[^\x00-\x7f]/g, ''); // oxlint-disable-line no-control-regex
+}
+
+function writeName(block: Buffer, name: string): void {
+  block.write(name.slice(0, nameBytes), 0, 'latin1');
+  // A name that is cut after a slash would be that of a folder; Go ends it before.
+  if (name.length > nameBytes && name[nameBytes - 1] === '/') {
+    block[name.slice(0, nameBytes - 1).replace(/\/+$/, '').length] = 0;
+  }
 }
 
 function octal(value: number, digits: number): string {
@@ -57,7 +65,7 @@ function octal(value: number, digits: number): string {
 function header(path: string, data: Uint8Array | undefined): Uint8Array {
   const block = Buffer.alloc(blockBytes);
   const split = isAscii(path) && path.length > nameBytes ? splitPath(path) : undefined;
-  block.write(split?.name ?? asciiName(path), 0, 'latin1');
+  writeName(block, split?.name ?? ascii(path));
   block.write(octal(data === undefined ? 0o755 : 0o644, 7), 100, 'latin1');
   block.write(octal(data?.length ?? 0, 11), 124, 'latin1');
   block.write(data === undefined ? '5' : '0', 156, 'latin1');
@@ -87,8 +95,8 @@ function extendedHeader(path: string): Uint8Array[] {
   const data = Buffer.from(`${length}${record}`);
   const at = path.lastIndexOf('/');
   const block = Buffer.alloc(blockBytes);
-  const name = asciiName(`${path.slice(0, at + 1)}PaxHeaders.0/${path.slice(at + 1)}`);
-  block.write(name.replace(/\/+$/, ''), 0, 'latin1');
+  const name = ascii(`${path.slice(0, at + 1)}PaxHeaders.0/${path.slice(at + 1)}`);
+  block.write(name.slice(0, nameBytes).replace(/\/+$/, ''), 0, 'latin1');
   block.write(octal(0, 7), 100, 'latin1');
   block.write(octal(data.length, 11), 124, 'latin1');
   block.write('x', 156, 'latin1');
