@@ -3,7 +3,7 @@ import { ApplicationWorld } from '../../src/fleet/application/application-world.
 import { names } from '../../src/fleet/fleet-world.test-double.ts';
 import { deploymentKind } from '../../src/fleet/kinds.ts';
 
-test('what is changed again and again is repaired every ten seconds, however often it changes', async () => {
+test('what is changed again and again is repaired every ten seconds at first, however often it changes', async () => {
   const world = new ApplicationWorld();
   await world.open();
   try {

@@ -1,10 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
-import { errorMessage, TypedError } from '../../base/errors.ts';
+import { DeadlineError, errorMessage, TypedError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { ApiError, isConflict, isNotFound } from '../../kube/api-error.ts';
 import { needsApply } from '../../kube/apply-if-changed.ts';
 import { Backoff } from '../../kube/backoff.ts';
-import type { ResourceKind } from '../../kube/resource-client.ts';
+import type { ResourceClient, ResourceKind } from '../../kube/resource-client.ts';
 import type { ResourceMapping } from '../../machinery/group-version-kind.ts';
 import { jsonEqual, type JsonObject } from '../../machinery/json.ts';
 import { asJson, type Unstructured } from '../../machinery/object.ts';
@@ -13,16 +13,19 @@ import { canBeShared, fieldManager, leaveToRollout } from './co-ownership.ts';
 import { isCreatedOnly, isForced, isLeftAlone } from './directives.ts';
 import { entryOf, formatRef, keyOf, type ObjectRef } from './inventory.ts';
 import type { KindCaches } from './kind-cache.ts';
+import { otherOwnerOf } from './ownership.ts';
 import type { SyncAction, SyncChange, SyncRequest } from './sync.ts';
 import { kindOf, type SyncObject } from './sync-objects.ts';
 import { takeoverPatch } from './takeover.ts';
 
-/** What an apply has declared of an object. */
+/** What an apply has made of an object. */
 export interface Applied {
   readonly ref: ObjectRef;
   readonly kind: ResourceKind;
-  /** undefined: the object is left alone. */
+  /** undefined: not known, an earlier process has applied it. */
   readonly desired: Unstructured | undefined;
+  /** Nothing was declared: git, or the object itself, asks for it. */
+  readonly isSkipped: boolean;
   /** The object of which the server has said that an apply changes nothing, however it looks. */
   readonly settled?: Unstructured | undefined;
 }
@@ -32,13 +35,19 @@ export interface ApplyRunOptions {
   readonly random: Random;
   readonly caches: KindCaches;
   readonly request: SyncRequest;
+  /** Called right before an object is written: what the watch brings of it from then on is our own doing. */
+  readonly onWrite: (applied: Applied) => void;
 }
 
-interface Plan extends SyncObject {
-  readonly kind: ResourceKind;
+interface Plan extends Applied {
+  readonly desired: Unstructured;
   readonly action: SyncAction;
   /** Whether others have set what is now the sync's. */
   readonly takesOver: boolean;
+  /** The sync whose object it was. */
+  readonly from: string | undefined;
+  /** What has to be deleted first: it cannot be changed. */
+  readonly replaces?: Unstructured | undefined;
 }
 
 /** At once. */
@@ -46,12 +55,16 @@ const dryRuns = 4;
 const conflictTries = 6;
 /** How long a definition may take to be served, in milliseconds. */
 const servedMs = 60_000;
+/** How long to wait for something that is being deleted, in milliseconds; the next try goes on. */
+const goneMs = 20_000;
 const maxMessages = 10;
 
 /** One apply of one request, stage by stage. */
 export class ApplyRun {
   readonly changes: SyncChange[] = [];
   readonly applied = new Map<string, Applied>();
+  /** Of all objects that were looked at. */
+  readonly kinds = new Set<ResourceKind>();
   /** Whether kinds were defined that a later stage may need. */
   hasDefined = false;
   readonly #options: ApplyRunOptions;
@@ -80,46 +93,63 @@ export class ApplyRun {
     await this.#served(plans, signal);
   }
 
-  async #plan(object: SyncObject, mapping: ResourceMapping, signal: AbortSignal): Promise<Plan> {
-    const { ref, desired } = object;
+  async #plan({ ref, desired }: SyncObject, mapping: ResourceMapping, signal: AbortSignal): Promise<Plan> {
     const kind = kindOf(mapping, ref);
+    this.kinds.add(kind);
     const { caches } = this.#options;
     await caches.synced(kind, signal);
-    const live = caches.get(kind, ref) ?? (await caches.read(kind, ref, signal));
+    const live = await this.#live(kind, ref, signal);
     const takesOver = live !== undefined && takeoverPatch(live, desired) !== undefined;
-    const plan = (action: SyncAction, settled?: Unstructured): Plan => {
-      const isDeclared = action !== 'skipped';
-      const declared = { ref, kind, desired: isDeclared ? desired : undefined, settled };
-      this.applied.set(entryOf(ref).id, declared);
-      return { ...object, kind, action, takesOver };
+    const from = live && otherOwnerOf(live, this.#options.request.owner);
+    const plan = (action: SyncAction, more: Partial<Plan> = {}): Plan => {
+      const made = { ref, kind, desired, action, takesOver, from, isSkipped: action === 'skipped', ...more };
+      this.applied.set(entryOf(ref).id, made);
+      return made;
     };
     if (isLeftAlone(desired) || (live !== undefined && (isLeftAlone(live) || isCreatedOnly(desired)))) {
       return plan('skipped');
     }
     const wanted = leaveToRollout(desired, live);
-    if (live !== undefined && !takesOver && !needsApply(live, wanted, fieldManager)) return plan('unchanged');
-    const dry = await this.#dryRun(object, kind, wanted, live, signal);
-    if (live === undefined) return plan('created');
-    if (!takesOver && dry !== undefined && isSame(live, dry)) return plan('unchanged', live);
-    return plan('configured');
+    const isExact = live !== undefined && !takesOver && !needsApply(live, wanted, fieldManager);
+    if (isExact) return plan('unchanged');
+    const dry = await this.#dryRun({ ref, desired: wanted }, kind, live, signal);
+    const settled = settledFor(dry, wanted);
+    if (live === undefined) return plan('created', { settled });
+    if (dry === undefined) return plan('configured', { replaces: live });
+    if (!takesOver && isSame(live, dry)) return plan('unchanged', { settled: live });
+    return plan('configured', { settled });
+  }
+
+  /** The object as it is now. A namespace that is being deleted takes all with it: it counts as gone, when it is. */
+  async #live(kind: ResourceKind, ref: ObjectRef, signal: AbortSignal): Promise<Unstructured | undefined> {
+    const { caches } = this.#options;
+    const live = caches.get(kind, ref) ?? (await caches.read(kind, ref, signal));
+    if (kind.resource !== 'namespaces' || live?.metadata.deletionTimestamp === undefined) return live;
+    await this.#gone(kind, ref, 'is being deleted', signal);
+    return caches.read(kind, ref, signal);
   }
 
   /** @returns what would become of it; undefined where it has to be made anew */
   async #dryRun(
     { ref, desired }: SyncObject,
     kind: ResourceKind,
-    wanted: Unstructured,
     live: Unstructured | undefined,
     signal: AbortSignal,
   ): Promise<Unstructured | undefined> {
+    const client = this.#options.caches.client(kind);
     try {
-      const options = { fieldManager, force: true, dryRun: true, signal };
-      return await this.#options.caches.client(kind).apply(wanted, options);
+      return await client.apply(desired, { fieldManager, force: true, dryRun: true, signal });
     } catch (error) {
       if (signal.aborted) throw error;
+      const what = isNotFound(error) ? 'not found' : `dry-run failed (${reasonOf(error)})`;
       // Namespaces and the like are made in an earlier stage; a dry run of what needs them tells the truth.
-      if (live !== undefined && this.#mayReplace(desired) && isImmutable(error)) return undefined;
-      throw refused(ref, `dry-run failed (${reasonOf(error)})`, error);
+      if (live === undefined || !this.#mayReplace(desired) || !isRefusedChange(error)) {
+        throw refused(ref, what, error);
+      }
+      // What would be refused anew too must not be deleted.
+      const why = await refusalAnew(client, desired, signal);
+      if (why === undefined) return undefined;
+      throw refused(ref, `${what}, nor could it be made anew (${reasonOf(why)})`, why);
     }
   }
 
@@ -128,36 +158,55 @@ export class ApplyRun {
   }
 
   async #write(plan: Plan, signal: AbortSignal): Promise<void> {
-    const { caches } = this.#options;
-    const { ref, desired, kind, action } = plan;
+    const { ref, desired, kind, action, replaces, from } = plan;
     if (action === 'created' || action === 'configured') {
       if (kind.resource === 'customresourcedefinitions') this.hasDefined = true;
-      const client = caches.client(kind);
+      this.#options.onWrite(plan);
+      if (replaces !== undefined) await this.#delete(plan, replaces, signal);
       try {
-        await this.#put(plan, signal);
+        const written = await this.#put(plan, signal);
+        const settled = settledFor(written, leaveToRollout(desired, written));
+        this.applied.set(entryOf(ref).id, { ...plan, settled });
       } catch (error) {
-        if (signal.aborted) throw error;
-        if (!this.#mayReplace(desired) || !isImmutable(error)) throw refused(ref, 'apply failed', error);
-        await client.delete(keyOf(ref), { signal, propagationPolicy: 'Background' }).catch(unlessGone);
-        await caches.gone(kind, ref, this.#options.request.timeoutMs, signal);
-        await client.apply(desired, { fieldManager, force: true, signal });
+        throw signal.aborted ? error : refused(ref, 'apply failed', error);
       }
     }
-    this.changes.push({ ref, action });
+    this.changes.push({ ref, action, ...(from !== undefined && { from }) });
+  }
+
+  async #delete(
+    { ref, kind }: Plan,
+    { metadata: { uid } }: Unstructured,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const options = { signal, propagationPolicy: 'Background', preconditions: { uid } } as const;
+    try {
+      await this.#options.caches.client(kind).delete(keyOf(ref), options);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    await this.#gone(kind, ref, 'was deleted to be made anew', signal);
+  }
+
+  async #gone(kind: ResourceKind, ref: ObjectRef, what: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.caches.gone(kind, ref, goneMs, signal);
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error;
+      const message = `${formatRef(ref)} ${what}, but something holds it (finalizers?)`;
+      throw new TypedError(message, { code: 'ApplyFailed', next: 'retry', cause: error });
+    }
   }
 
   /**
    * Applies, with what is the rollout's left to it. The rollout may claim a field at any moment: an apply of a kind
    * that it may share demands the version that was looked at.
    */
-  async #put({ ref, desired, kind, takesOver }: Plan, signal: AbortSignal): Promise<void> {
+  async #put({ ref, desired, kind, takesOver }: Plan, signal: AbortSignal): Promise<Unstructured> {
     const { caches, clock, random } = this.#options;
     const client = caches.client(kind);
     const options = { fieldManager, force: true, signal };
-    if (!canBeShared(desired) && !takesOver) {
-      await client.apply(desired, options);
-      return;
-    }
+    if (!canBeShared(desired) && !takesOver) return client.apply(desired, options);
     const backoff = new Backoff({ random, initialMs: 20, maxMs: 1000 });
     for (let tries = 1; ; tries += 1) {
       try {
@@ -171,8 +220,7 @@ export class ApplyRun {
           resourceVersion === undefined
             ? wanted
             : { ...wanted, metadata: { ...wanted.metadata, resourceVersion } };
-        await client.apply(conditional, options);
-        return;
+        return await client.apply(conditional, options);
       } catch (error) {
         if (!isConflict(error) || tries === conflictTries) throw error;
         await clock.sleep(backoff.next(), signal);
@@ -220,12 +268,33 @@ function reasonOf(error: unknown): string {
   return error instanceof TypedError ? error.code : 'Unknown';
 }
 
-function isImmutable(error: unknown): boolean {
-  return error instanceof ApiError && /immutable/i.test(error.message);
+/** Whether the server may accept the object, but not as a change of the one that is there. */
+function isRefusedChange(error: unknown): boolean {
+  return error instanceof ApiError && (error.code === 'Invalid' || /immutable/i.test(error.message));
 }
 
-function unlessGone(error: unknown): void {
-  if (!isNotFound(error)) throw error;
+/** Why the server would not accept the object under a name that is free. */
+async function refusalAnew(
+  client: ResourceClient,
+  { metadata: { name = '', ...metadata }, ...rest }: Unstructured,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const generateName = `${name.slice(0, 40).replace(/[^a-z0-9]+$/i, '')}-`;
+  try {
+    await client.create(
+      { ...rest, metadata: { ...metadata, generateName } },
+      { fieldManager, dryRun: true, signal },
+    );
+    return undefined;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return error;
+  }
+}
+
+/** `object` where it does not show by itself that an apply of `wanted` would change nothing. */
+function settledFor(object: Unstructured | undefined, wanted: Unstructured): Unstructured | undefined {
+  return object !== undefined && needsApply(object, wanted, fieldManager) ? object : undefined;
 }
 
 /** Whether nothing differs that is anybody's wish: labels, annotations, and all but status. */

@@ -5,6 +5,7 @@ import { fieldPath } from '../../machinery/managed-fields/field-path.ts';
 import type { FieldSet } from '../../machinery/managed-fields/field-set.ts';
 import { ownedBy } from '../../machinery/managed-fields/managed-fields.ts';
 import { asJson, type Unstructured } from '../../machinery/object.ts';
+import { isOwnedBy, nameLabel, type SyncOwner } from './ownership.ts';
 
 /** Who applies what git says. */
 export const fieldManager = 'viridian-gitops';
@@ -55,6 +56,12 @@ export function leaveToRollout(desired: Unstructured, live: Unstructured | undef
     left.metadata.annotations = { ...left.metadata.annotations, [replicasAnnotation]: String(value) };
   }
   return left;
+}
+
+/** Whether another sync has applied the object since: what its labels say, somebody else may have written too. */
+export function isTakenOver(live: Unstructured, owner: SyncOwner): boolean {
+  if (isOwnedBy(live, owner)) return false;
+  return isIn(ownedBy(asJson(live), fieldManager, 'Apply'), ['metadata', 'labels', nameLabel]);
 }
 
 /** Whether the field itself, or something in it, is in the set. */

@@ -1,3 +1,4 @@
+import { linkAbort, type LinkedAbort } from '../../base/abort.ts';
 import type { Clock } from '../../base/clock.ts';
 import { nextStep, TypedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -16,13 +17,14 @@ export interface KindCachesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Called with every object of ours that has changed or is gone. */
-  readonly onChange: (ref: ObjectRef) => void;
+  /** Called with every object of ours that has changed or is gone. @param last what is gone, as it was */
+  readonly onChange: (ref: ObjectRef, last: Unstructured | undefined) => void;
 }
 
 interface KindCache {
   readonly client: ResourceClient;
   readonly store: Store;
+  readonly stop: LinkedAbort;
 }
 
 /** How long the first list of a kind may take, in milliseconds. */
@@ -37,6 +39,16 @@ export class KindCaches {
 
   constructor(options: KindCachesOptions) {
     this.#options = options;
+  }
+
+  /** Ends the watches of all other kinds: one that is served no more would be asked for for ever. */
+  keep(kinds: readonly ResourceKind[]): void {
+    const kept = new Set(kinds.map(nameOf));
+    for (const [name, { stop }] of this.#caches) {
+      if (kept.has(name)) continue;
+      stop.abort();
+      this.#caches.delete(name);
+    }
   }
 
   /** Ends all watches. */
@@ -104,8 +116,8 @@ export class KindCaches {
   }
 
   #of(kind: ResourceKind): KindCache {
-    const { group, version, resource } = kind;
-    const name = `${group}/${version}/${resource}`;
+    const { group, version } = kind;
+    const name = nameOf(kind);
     const known = this.#caches.get(name);
     if (known !== undefined) return known;
     const { client, clock, random, log, onChange } = this.#options;
@@ -117,21 +129,25 @@ export class KindCaches {
       log,
       selection: { labelSelector: applicationLabel },
     });
-    store.subscribe(({ object: { metadata } }) => {
-      onChange({
-        group,
-        version,
-        kind: kind.kind,
-        namespace: metadata.namespace ?? '',
-        name: metadata.name ?? '',
-      });
+    store.subscribe(({ type, object }) => {
+      const { namespace = '', name: of = '' } = object.metadata;
+      const ref = { group, version, kind: kind.kind, namespace, name: of };
+      onChange(ref, type === 'deleted' ? object : undefined);
     });
-    const running: Promise<void> = store.run(this.#stop.signal).finally(() => this.#running.delete(running));
+    const stop = linkAbort(this.#stop.signal);
+    const running: Promise<void> = store.run(stop.signal).finally(() => {
+      stop[Symbol.dispose]();
+      this.#running.delete(running);
+    });
     this.#running.add(running);
-    const cache = { client: requests, store };
+    const cache = { client: requests, store, stop };
     this.#caches.set(name, cache);
     return cache;
   }
+}
+
+function nameOf({ group, version, resource }: ResourceKind): string {
+  return `${group}/${version}/${resource}`;
 }
 
 function notListed({ kind, resource, group }: ResourceKind, why: Error | undefined): TypedError {

@@ -1,4 +1,5 @@
 import { sha256 } from '../../base/hash.ts';
+import type { JsonObject } from '../../machinery/json.ts';
 import type { KubeObject, Unstructured } from '../../machinery/object.ts';
 
 /** Whose objects they are: one policy of one Application. */
@@ -18,17 +19,36 @@ export const policyLabel = 'viridian.dev/policy';
 
 // Flux's own: whoever looks for `kustomize.toolkit.fluxcd.io/name` finds what we applied, and two syncs agree on who
 // has an object.
-const nameLabel = 'kustomize.toolkit.fluxcd.io/name';
+export const nameLabel = 'kustomize.toolkit.fluxcd.io/name';
 const ownerNamespaceLabel = 'kustomize.toolkit.fluxcd.io/namespace';
+
+/** What says of which policy of which Application an object is. */
+export function policyLabels({
+  application,
+  namespace,
+  policy,
+}: SyncOwner): Readonly<Record<string, string>> {
+  return {
+    [applicationLabel]: labelValue(application),
+    [namespaceLabel]: labelValue(namespace),
+    [policyLabel]: labelValue(policy),
+  };
+}
 
 function ownershipLabels(owner: SyncOwner): Readonly<Record<string, string>> {
   return {
     [nameLabel]: labelValue(owner.name),
     [ownerNamespaceLabel]: labelValue(owner.namespace),
-    [applicationLabel]: labelValue(owner.application),
-    [namespaceLabel]: labelValue(owner.namespace),
-    [policyLabel]: labelValue(owner.policy),
+    ...policyLabels(owner),
   };
+}
+
+/** A merge patch that makes an object another owner's. */
+export function handoverPatch(
+  { metadata: { resourceVersion = '' } }: KubeObject,
+  heir: SyncOwner,
+): JsonObject {
+  return { metadata: { resourceVersion, labels: { ...ownershipLabels(heir) } } };
 }
 
 export function withOwnership<T extends KubeObject>(object: T, owner: SyncOwner): T {
@@ -39,6 +59,12 @@ export function withOwnership<T extends KubeObject>(object: T, owner: SyncOwner)
 /** Whether the labels of a live object say that it is the owner's; another sync may have taken it over. */
 export function isOwnedBy(object: KubeObject, owner: SyncOwner): boolean {
   return ownerKeyOf(object) === keyOfOwner(owner);
+}
+
+/** The {@link keyOfOwner} of another owner, where the labels of an object tell one. */
+export function otherOwnerOf(object: KubeObject, owner: SyncOwner): string | undefined {
+  const key = ownerKeyOf(object);
+  return key === '/' || key === keyOfOwner(owner) ? undefined : key;
 }
 
 /** What tells owners apart. */

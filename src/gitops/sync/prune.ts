@@ -6,20 +6,29 @@ import { compareForApply } from './apply-order.ts';
 import { isKept } from './directives.ts';
 import { entryOf, formatRef, type InventoryEntry, keyOf, type ObjectRef, refOf } from './inventory.ts';
 import type { KindCaches } from './kind-cache.ts';
-import { isOwnedBy, type SyncOwner } from './ownership.ts';
-import type { SyncChange, SyncOutcome } from './sync.ts';
+import { fieldManager } from './co-ownership.ts';
+import { handoverPatch, isOwnedBy, type SyncOwner } from './ownership.ts';
+import type { HeirOf, SyncChange, SyncOutcome } from './sync.ts';
 
 export interface PruneOptions {
   readonly caches: KindCaches;
   readonly mapping: ResourceMapping;
   readonly owner: SyncOwner;
   readonly obsolete: readonly InventoryEntry[];
+  readonly heirOf?: HeirOf | undefined;
   /** How long to wait until all is gone, in milliseconds; default: not at all. */
   readonly waitMs?: number | undefined;
 }
 
-/** A cluster without them is none. */
-const indispensable = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease', 'istio-system']);
+/** A cluster without them is none, or nothing is delivered to it any more. */
+const indispensable = new Set([
+  'default',
+  'kube-system',
+  'kube-public',
+  'kube-node-lease',
+  'istio-system',
+  'kurator-system',
+]);
 
 /**
  * Deletes what is obsolete, last made first. What another owner has by now, or asks to be kept, stays and is not
@@ -58,7 +67,7 @@ export async function pruneObjects(options: PruneOptions, signal: AbortSignal): 
 
 /** @returns whether the object is about to go; false where it stays or was gone before */
 async function remove(
-  { caches, mapping, owner }: PruneOptions,
+  { caches, mapping, owner, heirOf }: PruneOptions,
   ref: ObjectRef,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -69,6 +78,11 @@ async function remove(
   const live = await caches.read(of, ref, signal);
   if (live === undefined || !isOwnedBy(live, owner) || isKept(live)) return false;
   if (ref.kind === 'Namespace' && indispensable.has(ref.name)) return false;
+  const heir = heirOf?.(entryOf(ref).id);
+  if (heir !== undefined) {
+    await caches.client(of).patch(keyOf(ref), 'merge', handoverPatch(live, heir), { fieldManager, signal });
+    return false;
+  }
   const { uid } = live.metadata;
   try {
     const options = { signal, propagationPolicy: 'Background', preconditions: { uid } } as const;

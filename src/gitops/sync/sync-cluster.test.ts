@@ -230,7 +230,8 @@ test('a kind that comes later is applied at the next try, and what it was taken 
   World.run(async (world) => {
     const ball = object('example.com/v1', 'Toy', 'ball');
     const { failure } = await world.apply([namespace, ball]);
-    expect(failure?.message).toContain('no matches for kind "Toy"');
+    const unknown = 'Toy/web/ball dry-run failed: no matches for kind "Toy" in version "example.com/v1"';
+    expect(failure?.message).toBe(unknown);
     await world.user.resource(definitions).create(definition);
     await world.clock.sleep(1000);
     const outcome = await world.apply([namespace, ball]);
@@ -269,4 +270,90 @@ test('a kind that may not be listed is named when it is to be removed, and nothi
     await world.clock.sleep(60_000);
     world.inventory = inventory;
     expect(await world.remove()).toMatchObject({ inventory: [] });
+  }));
+
+test('what a sync writes and prunes itself is no drift', () =>
+  World.run(async (world) => {
+    await world.apply([...all, measured()]);
+    await world.clock.sleep(1000);
+    let drifts = 0;
+    world.sync.onDrift(owner, () => (drifts += 1));
+    await world.apply([service, measured(), namespace, config('a', '2'), config('b')]);
+    await world.clock.sleep(1000);
+    await world.apply([namespace, measured(), config('b', '3')]);
+    await world.clock.sleep(1000);
+    expect(drifts).toBe(0);
+    await world.user.resource(configMaps).delete({ namespace: 'web', name: 'b' });
+    await world.clock.sleep(1000);
+    expect(drifts).toBe(1);
+  }));
+
+test('a namespace that is being deleted is waited for, and all is made anew', () =>
+  World.run(async (world) => {
+    await world.apply(all);
+    const key = { namespace: 'web', name: 'a' };
+    const hold = (finalizers: readonly string[]): Promise<unknown> =>
+      world.user.resource(configMaps).patch(key, 'merge', { metadata: { finalizers } });
+    await hold(['example.com/hold']);
+    await world.user.resource(namespaces).delete({ name: 'web' });
+    await world.clock.sleep(1000);
+    const { failure } = await world.apply(all);
+    expect(failure).toMatchObject({ reason: 'ReconciliationFailed', isStalled: false });
+    expect(failure?.message).toBe('Namespace/web is being deleted, but something holds it (finalizers?)');
+    const again = world.apply(all);
+    await world.clock.sleep(5000);
+    await hold([]);
+    expect(told(await again)).toEqual([
+      'Namespace/web created',
+      'ConfigMap/a created',
+      'Service/app created',
+      'Deployment/app created',
+    ]);
+  }));
+
+test('a sync that takes too long says so', () =>
+  World.run(async (world) => {
+    await world.apply(all);
+    world.stalled = /configmaps/;
+    world.restart();
+    const { failure } = await world.apply(all, { timeoutMs: 5000 });
+    expect(failure).toMatchObject({ reason: 'ReconciliationFailed', isStalled: false });
+    expect(failure?.message).toContain('timed out after 5s');
+  }));
+
+test('a kind that was just defined is applied as soon as the server tells of it', () =>
+  World.run(async (world) => {
+    await world.apply([namespace]);
+    world.blindUntil = world.clock.monotonic() + 5000;
+    const outcome = await world.apply([namespace, definition, object('example.com/v1', 'Toy', 'ball')]);
+    expect(outcome).not.toHaveProperty('failure');
+    expect(told(outcome)).toContain('Toy/ball created');
+    expect(world.clock.monotonic()).toBeLessThan(10_000);
+  }));
+
+test('a kind of which nothing is left is not asked for any more', () =>
+  World.run(async (world) => {
+    await world.apply([namespace, definition, object('example.com/v1', 'Toy', 'ball')]);
+    expect(told(await world.apply([namespace]))).toContain(
+      'CustomResourceDefinition/toys.example.com deleted',
+    );
+    await world.clock.sleep(5000);
+    world.requests.length = 0;
+    await world.clock.sleep(3_600_000);
+    expect(world.requests).toEqual([]);
+  }));
+
+test('a namespace that nobody makes is named', () =>
+  World.run(async (world) => {
+    const { failure } = await world.apply([config('a')]);
+    expect(failure?.message).toBe('ConfigMap/web/a not found: namespaces "web" not found');
+  }));
+
+test('a try that fails is not begun from nothing the next time', () =>
+  World.run(async (world) => {
+    const bad = object('v1', 'Service', 'bad', { spec: { ports: [{ port: 99_999 }] } });
+    await world.apply([namespace, config('a'), bad]);
+    world.requests.length = 0;
+    await world.apply([namespace, config('a'), bad]);
+    expect(world.requests.filter((request) => /GET .*(configmaps|services)$/.test(request))).toEqual([]);
   }));

@@ -1,10 +1,10 @@
 import { TypedError } from '../../base/errors.ts';
 import type { ResourceMapping } from '../../machinery/group-version-kind.ts';
-import { isObject, jsonClone, type JsonObject, own } from '../../machinery/json.ts';
+import { isObject, type Json, jsonClone, type JsonObject, own, setOwn } from '../../machinery/json.ts';
 import { asJson, type Unstructured } from '../../machinery/object.ts';
 import type { ResourceKind } from '../../kube/resource-client.ts';
 import { compareForApply } from './apply-order.ts';
-import { type ObjectRef, refOfObject } from './inventory.ts';
+import { formatRef, type ObjectRef, refOfObject } from './inventory.ts';
 import { withOwnership } from './ownership.ts';
 import type { SyncRequest } from './sync.ts';
 
@@ -40,8 +40,8 @@ export function syncObjects(request: SyncRequest, mapping: ResourceMapping): rea
   return objects.sort((a, b) => compareForApply(a.ref, b.ref));
 }
 
-/** Whether the kinds that the objects themselves define have namespaces. */
-function definedScopes(objects: readonly Unstructured[]): ReadonlyMap<string, boolean> {
+/** Whether the kinds that the objects themselves define have namespaces, by `GROUP/KIND`. */
+export function definedScopes(objects: readonly Unstructured[]): ReadonlyMap<string, boolean> {
   const scopes = new Map<string, boolean>();
   for (const object of objects) {
     const spec = object.kind === 'CustomResourceDefinition' ? own(asJson(object), 'spec') : undefined;
@@ -63,6 +63,8 @@ function marked(
   const metadata: JsonObject = asJson(copy)['metadata'] as JsonObject;
   for (const field of serverFields) delete metadata[field];
   if (copy.kind !== 'CustomResourceDefinition') delete asJson(copy)['status'];
+  if (copy.kind === 'CustomResourceDefinition') dropEmptyBundle(asJson(copy));
+  if (copy.kind === 'Secret' && copy.apiVersion === 'v1') encodeText(asJson(copy));
   if (namespace === '') delete metadata['namespace'];
   else metadata['namespace'] = namespace;
   const { labels, annotations } = commonMetadata ?? {};
@@ -71,11 +73,44 @@ function marked(
   return withOwnership(copy, owner);
 }
 
+/**
+ * `stringData` as the `data` that the server makes of it: nobody owns keys of `data` that came as text, and what git
+ * drops would stay.
+ */
+function encodeText(secret: JsonObject): void {
+  const { stringData, data } = secret;
+  if (!isObject(stringData) || (data !== undefined && !isObject(data))) return;
+  const encoded: JsonObject = { ...data };
+  for (const [key, text] of Object.entries(stringData)) {
+    // The server says what is wrong with it.
+    if (typeof text !== 'string') return;
+    setOwn(encoded, key, Buffer.from(text).toString('base64'));
+  }
+  secret['data'] = encoded;
+  delete secret['stringData'];
+}
+
+/**
+ * Takes away a `caBundle` of a conversion webhook that holds no certificate: it stands for one that something on the
+ * cluster fills in, and servers refuse it since Kubernetes 1.31.
+ */
+function dropEmptyBundle(definition: JsonObject): void {
+  const config = ['spec', 'conversion', 'webhook', 'clientConfig'].reduce<Json | undefined>(
+    (value, key) => (isObject(value) ? own(value, key) : undefined),
+    definition,
+  );
+  if (!isObject(config)) return;
+  const { caBundle } = config;
+  const pem = typeof caBundle === 'string' ? Buffer.from(caBundle, 'base64').toString() : '';
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) delete config['caBundle'];
+}
+
 /** @throws TypedError `UnknownKind` */
-export function kindOf(mapping: ResourceMapping, { group, version, kind }: ObjectRef): ResourceKind {
+export function kindOf(mapping: ResourceMapping, ref: ObjectRef): ResourceKind {
+  const { group, version, kind } = ref;
   const found = mapping.byKind({ group, version, kind });
   if (found !== undefined) return found;
   const apiVersion = group === '' ? version : `${group}/${version}`;
-  const message = `no matches for kind "${kind}" in version "${apiVersion}"`;
+  const message = `${formatRef(ref)} dry-run failed: no matches for kind "${kind}" in version "${apiVersion}"`;
   throw new TypedError(message, { code: 'UnknownKind', next: 'retry' });
 }

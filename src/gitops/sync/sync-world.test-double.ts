@@ -83,6 +83,14 @@ const refusal = (): ReturnType<typeof jsonResponse> =>
     message: 'cannot list here',
   });
 
+function unanswered(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener('abort', () => reject(new FetchError('Unreachable', 'given up')), {
+      once: true,
+    });
+  });
+}
+
 export class World {
   readonly clock = new VirtualClock();
   readonly requests: string[] = [];
@@ -95,6 +103,11 @@ export class World {
   #atOnce = 0;
   /** Paths whose requests are refused. */
   forbidden: RegExp | undefined;
+  /** Until when the server tells only of the kinds that it had at first, in monotonic milliseconds. */
+  blindUntil = 0;
+  #discovered: unknown;
+  /** Paths whose requests are never answered. */
+  stalled: RegExp | undefined;
   readonly #server: Cluster;
   #stop = new AbortController();
   #sync: SyncCluster | undefined;
@@ -141,12 +154,22 @@ export class World {
       if (!url.includes('watch=')) this.requests.push(`${method} ${new URL(url).pathname}`);
       if (method !== 'GET') this.budget -= 1;
       if (this.forbidden?.test(new URL(url).pathname)) return Promise.resolve(refusal());
+      if (this.stalled?.test(new URL(url).pathname)) return unanswered(init.signal);
+      if (url.endsWith('/apis')) return this.#discovery(url, init);
       const answer = this.#server.fetch(url, init);
       return url.includes('watch=') ? answer : this.#counted(answer);
     };
     const client = createClient({ fetch, server: inProcessServer, clock, userAgent: 'sync' });
     this.#sync = new SyncCluster({ client, clock, random: seededRandom('sync'), log: silentLog });
     this.#running.push(this.#sync.run(signal));
+  }
+
+  async #discovery(...request: Parameters<Fetch>): ReturnType<Fetch> {
+    const answer = await this.#server.fetch(...request);
+    const now: unknown = await answer.json();
+    this.#discovered ??= now;
+    const isBlind = this.clock.monotonic() < this.blindUntil;
+    return jsonResponse(200, isBlind ? this.#discovered : now);
   }
 
   async #counted<T>(answer: Promise<T>): Promise<T> {

@@ -2,6 +2,11 @@ import type { Unstructured } from '../../machinery/object.ts';
 import type { InventoryEntry, ObjectRef } from './inventory.ts';
 import type { SyncOwner } from './ownership.ts';
 
+/**
+ * Who else has an object in git, by its id in an inventory. Such an object is not deleted: it becomes the other's.
+ */
+export type HeirOf = (id: string) => SyncOwner | undefined;
+
 /** What one policy wants on one cluster. */
 export interface SyncRequest {
   readonly owner: SyncOwner;
@@ -18,6 +23,7 @@ export interface SyncRequest {
   readonly force: boolean;
   /** For all of it, in milliseconds. */
   readonly timeoutMs: number;
+  readonly heirOf?: HeirOf | undefined;
   /** What the syncs before this one left on the cluster. */
   readonly inventory: readonly InventoryEntry[];
   /**
@@ -27,11 +33,21 @@ export interface SyncRequest {
   readonly remember: (inventory: readonly InventoryEntry[]) => Promise<void>;
 }
 
+export interface RemoveOptions {
+  /** false: everything stays. */
+  readonly prune: boolean;
+  /** Until all is gone, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly heirOf?: HeirOf | undefined;
+}
+
 export type SyncAction = 'created' | 'configured' | 'unchanged' | 'skipped' | 'deleted';
 
 export interface SyncChange {
   readonly ref: ObjectRef;
   readonly action: SyncAction;
+  /** `NAMESPACE/NAME` of the sync whose object it was before. */
+  readonly from?: string | undefined;
 }
 
 export interface SyncFailure {

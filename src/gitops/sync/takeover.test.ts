@@ -5,6 +5,7 @@ import {
   configMaps,
   deployments,
   namespace,
+  namespaces,
   owner,
   told,
   workload,
@@ -115,6 +116,27 @@ test('killed after any write of a takeover, the next process ends the same', asy
     });
   }
 });
+
+test('what Flux has applied before goes with git, its marks too; the marks of old ways of applying go', () =>
+  World.run(async (world) => {
+    await world.user.resource(namespaces).create(namespace);
+    const before = config('a');
+    before.metadata.annotations = { 'kustomize.toolkit.fluxcd.io/prune': 'disabled' };
+    const theirs = { ...before, data: { value: '1', old: 'dropped from git' } };
+    const client = world.user.resource(configMaps);
+    await client.apply(theirs, { fieldManager: 'kustomize-controller', force: true });
+    const metadata = {
+      annotations: { 'kustomize.toolkit.fluxcd.io/checksum': '1' },
+      labels: { 'fluxcd.io/sync-gc-mark': '2' },
+    };
+    await client.patch(key, 'merge', { metadata }, manager('old'));
+    await world.apply(all);
+    const live = await world.get(configMaps, 'a');
+    expect(live).toHaveProperty('data', { value: '1' });
+    expect(live.metadata.annotations).toBeUndefined();
+    expect(live.metadata.labels).not.toHaveProperty(['fluxcd.io/sync-gc-mark']);
+    expect(managersOf(live)).toEqual(['viridian-gitops']);
+  }));
 
 function managersOf({ metadata }: { readonly metadata: object }): readonly unknown[] {
   const { managedFields = [] } = metadata as { managedFields?: readonly { manager: string }[] };

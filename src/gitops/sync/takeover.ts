@@ -13,14 +13,24 @@ import { fieldManager } from './co-ownership.ts';
 import { directivesOf, isMerged } from './directives.ts';
 
 /*
- * What kubectl has set counts as declared by the sync before: so what git no longer has, or never had, goes. A mark
+ * What kubectl or Flux has set counts as declared by the sync before: so what git no longer has, or never had, goes. A mark
  * that keeps an object from being deleted stays with whoever has set it: it must not go because nobody has committed it.
  * Source: the clean-up of managed fields of Flux's server-side apply (github.com/fluxcd/pkg/ssa).
  */
 
-const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+/** What they have left, and nobody reads any more. */
+const marks = {
+  annotations: [
+    'kubectl.kubernetes.io/last-applied-configuration',
+    'kustomize.toolkit.fluxcd.io/checksum',
+    'fluxcd.io/sync-checksum',
+  ],
+  labels: ['kustomize.toolkit.fluxcd.io/checksum', 'fluxcd.io/sync-gc-mark'],
+} as const;
+/** Flux itself: what it has applied came from the same place. */
+const predecessor = 'kustomize-controller';
 /** Who wrote manifests before there was server-side apply. */
-const updaters = new Set(['before-first-apply', 'kustomize-controller', fieldManager]);
+const updaters = new Set(['before-first-apply', fieldManager]);
 
 /**
  * The merge patch that gives the sync what others have set in its stead. It demands that `live` is the newest version.
@@ -35,13 +45,15 @@ export function takeoverPatch(live: Unstructured, desired: Unstructured): JsonOb
   let taken = FieldSet.empty;
   for (const [id, owner] of owners) {
     if (!isTaken(owner, apiVersion)) continue;
-    taken = taken.union(owner.fields.difference(kept));
-    const fields = owner.fields.intersection(kept);
+    // What marks Flux has set, it had from git.
+    const stays = owner.manager === predecessor ? FieldSet.empty : kept;
+    taken = taken.union(owner.fields.difference(stays));
+    const fields = owner.fields.intersection(stays);
     if (fields.isEmpty) owners.delete(id);
     else owners.set(id, { ...owner, fields });
   }
-  const isMarked = hasMark(live) && !hasMark(desired);
-  if (taken.isEmpty && !isMarked) return undefined;
+  const unmarked = withoutMarks(live, desired);
+  if (taken.isEmpty && unmarked === undefined) return undefined;
   const entry = { manager: fieldManager, operation: 'Apply', apiVersion, subresource: undefined } as const;
   const id = ownerId(entry);
   const mine = owners.get(id);
@@ -55,18 +67,26 @@ export function takeoverPatch(live: Unstructured, desired: Unstructured): JsonOb
     metadata: {
       resourceVersion: live.metadata.resourceVersion ?? '',
       managedFields,
-      ...(isMarked ? { annotations: { [lastApplied]: null } } : {}),
+      ...unmarked,
     },
   };
 }
 
-function hasMark({ metadata }: Unstructured): boolean {
-  return metadata.annotations?.[lastApplied] !== undefined;
+/** The merge patch of metadata that takes marks away which git does not have; undefined where there are none. */
+function withoutMarks(live: Unstructured, desired: Unstructured): JsonObject | undefined {
+  const patch: JsonObject = {};
+  for (const where of ['annotations', 'labels'] as const) {
+    const [found = {}, wanted = {}] = [live.metadata[where], desired.metadata[where]];
+    const obsolete = marks[where].filter((key) => Object.hasOwn(found, key) && !Object.hasOwn(wanted, key));
+    if (obsolete.length > 0) patch[where] = Object.fromEntries(obsolete.map((key) => [key, null]));
+  }
+  return Object.keys(patch).length === 0 ? undefined : patch;
 }
 
 function isTaken({ manager, operation, subresource, apiVersion }: FieldOwner, wanted: string): boolean {
   if (subresource !== undefined || apiVersion !== wanted) return false;
-  return manager.startsWith('kubectl') || (operation === 'Update' && updaters.has(manager));
+  if (manager.startsWith('kubectl') || manager === predecessor) return true;
+  return operation === 'Update' && updaters.has(manager);
 }
 
 function ownersOf(live: Unstructured): ReadonlyMap<string, FieldOwner> {
