@@ -1,12 +1,14 @@
 import { z } from 'zod';
-import { addedMetadata, corsPolicy, headers, httpMatchRequest, retries } from './istio-fields.ts';
+import { addedMetadata, analysisMatch, corsPolicy, headers, retries } from './istio-fields.ts';
 import { metricTemplateSpec } from './metric-template.ts';
 import { risingSteps, thresholdRange } from './canary-analysis.ts';
+import { dnsSubdomain } from './kurator.ts';
 import { celRules } from './structural-crd.ts';
 
 /** 0 is the default, as if the field were not there. */
 const weight = z.int().min(0).max(100);
 const count = z.int().min(0).max(1_000_000);
+const seconds = z.int().min(1).max(1_000_000);
 
 const canaryStrategy = celRules(
   z.object({
@@ -47,7 +49,7 @@ const trafficRouting = celRules(
     analysisTimes: count
       .optional()
       .describe('Number of checks of a Blue/Green, or with match of an A/B rollout'),
-    match: z.array(httpMatchRequest).max(64).optional().describe('Requests that get the new version'),
+    match: z.array(analysisMatch).max(64).optional().describe('Requests that get the new version'),
   }),
   {
     rule: 'has(self.canaryStrategy) != (has(self.analysisTimes) && self.analysisTimes > 0)',
@@ -56,12 +58,8 @@ const trafficRouting = celRules(
 );
 
 const metric = z.object({
-  name: z
-    .string()
-    .min(1)
-    .max(253)
-    .describe('request-success-rate, request-duration, or that of a MetricTemplate'),
-  intervalSeconds: z.int().min(1).optional().describe('Window of the query. Default: 60'),
+  name: dnsSubdomain.describe('request-success-rate, request-duration, or that of a MetricTemplate'),
+  intervalSeconds: seconds.optional().describe('Window of the query. Default: 60'),
   thresholdRange: thresholdRange.optional().describe('The values that pass. Default: all'),
   customMetric: metricTemplateSpec.optional().describe('Makes a MetricTemplate of this name'),
 });
@@ -70,7 +68,7 @@ const commands = z.array(z.string().max(4096)).max(32);
 
 const webhooks = celRules(
   z.object({
-    timeoutSeconds: z.int().min(1).optional().describe('How long one call may take. Default: 60'),
+    timeoutSeconds: seconds.optional().describe('How long one call may take. Default: 60'),
     command: commands.optional().describe('What the test loader runs while the new version is checked'),
     commands: commands.optional().describe('Another name of command'),
   }),
@@ -85,13 +83,20 @@ const sessionAffinity = z.object({
   maxAge: z.int().optional().describe('Seconds until the cookie expires. Default: 86400'),
 });
 
-const trafficAnalysis = z.object({
-  checkIntervalSeconds: z.int().min(0).describe('Time between two checks, at least 10'),
-  checkFailedTimes: z.int().min(0).describe('The failed check that takes the new version back'),
-  metrics: z.array(metric).max(64).optional().describe('What must hold'),
-  webhooks: webhooks.optional().describe('Load for the new version'),
-  sessionAffinity: sessionAffinity.optional().describe('Keep users on one version'),
-});
+const trafficAnalysis = celRules(
+  z.object({
+    checkIntervalSeconds: count.describe('Time between two checks, at least 10'),
+    checkFailedTimes: count.describe('The failed check that takes the new version back'),
+    metrics: z.array(metric).max(32).optional().describe('What must hold'),
+    webhooks: webhooks.optional().describe('Load for the new version'),
+    sessionAffinity: sessionAffinity.optional().describe('Keep users on one version'),
+  }),
+  {
+    rule: '!has(self.metrics) || self.metrics.all(m, !has(m.customMetric) || self.metrics.exists_one(n, has(n.customMetric) && n.name == m.name))',
+    message: 'names of metrics with a customMetric must be unique: each makes a MetricTemplate',
+    fieldPath: '.metrics',
+  },
+);
 
 const rolloutPolicy = z.object({
   trafficRouting: trafficRouting.describe('Which requests get the new version'),
@@ -132,7 +137,11 @@ export const rollout = celRules(
       .describe('Install a test loader of its own. Default: the public one of the fleet is used'),
     trafficRoutingProvider: z.enum(trafficRoutingProviders).describe('Who routes requests'),
     workload: workload.describe('What is rolled out'),
-    serviceName: z.string().min(1).max(63).describe('The Service that users call; it must be there'),
+    serviceName: z
+      .string()
+      .min(1)
+      .max(55)
+      .describe('The Service that users call; it must be there. There will be NAME-primary and NAME-canary'),
     port: z.int().min(1).max(65_535).meta({ format: 'int32' }).describe('Port of the Service'),
     primary: addedMetadata.optional().describe('Metadata of the Service of the promoted version'),
     preview: addedMetadata.optional().describe('Metadata of the Service of the new version'),

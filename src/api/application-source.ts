@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, localReference } from './kurator.ts';
+import { duration, localReference, minutes } from './kurator.ts';
 import { stringMap } from './istio-fields.ts';
 import { celRules } from './structural-crd.ts';
 
@@ -7,11 +7,7 @@ import { celRules } from './structural-crd.ts';
 
 const suspend = z.boolean().optional().describe('Do not look for new revisions');
 const interval = duration.describe('Time between two looks for a new revision');
-const timeout = z
-  .string()
-  .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m))+$/)
-  .default('60s')
-  .describe('How long one operation may take');
+const timeout = minutes.default('60s').describe('How long one operation may take');
 const ignore = z.string().optional().describe('What to leave out, in the syntax of .gitignore');
 const provider = z
   .enum(['generic', 'aws', 'azure', 'gcp'])

@@ -7,7 +7,7 @@ import {
   tooFew,
   unsupportedValue,
 } from '../machinery/field-errors.ts';
-import type { CanaryStrategy, Rollout } from './application-rollout.ts';
+import type { CanaryStrategy, Rollout, RolloutMetric } from './application-rollout.ts';
 import { type Application, applicationSpec, type ApplicationSpec } from './application.ts';
 
 const specPath = new FieldPath('spec');
@@ -142,16 +142,26 @@ function rolloutErrors(rollout: Rollout, path: FieldPath, index: number): FieldE
   }
   if (canaryStrategy !== undefined)
     errors.push(...stepErrors(canaryStrategy, routing.child('canaryStrategy')));
-  for (const [i, { thresholdRange }] of (trafficAnalysis.metrics ?? []).entries()) {
-    const { min = -Infinity, max = Infinity } = thresholdRange ?? {};
-    const field = analysis.child('metrics').index(i).child('thresholdRange');
-    if (min > max) errors.push(invalidValue(field, min, 'min must not exceed max'));
-  }
+  errors.push(...metricErrors(trafficAnalysis.metrics ?? [], analysis.child('metrics')));
   const { command, commands } = trafficAnalysis.webhooks ?? {};
   if (command !== undefined && commands !== undefined) {
     errors.push(
       invalidValue(analysis.child('webhooks'), commands, 'command and commands are the same: give one'),
     );
+  }
+  return errors;
+}
+
+function metricErrors(metrics: readonly RolloutMetric[], path: FieldPath): FieldError[] {
+  const errors: FieldError[] = [];
+  const templates = new Set<string>();
+  for (const [i, { name, customMetric, thresholdRange }] of metrics.entries()) {
+    const { min = -Infinity, max = Infinity } = thresholdRange ?? {};
+    const field = path.index(i);
+    if (min > max) errors.push(invalidValue(field.child('thresholdRange'), min, 'min must not exceed max'));
+    if (customMetric === undefined) continue;
+    if (templates.has(name)) errors.push(duplicateValue(field.child('name'), name));
+    templates.add(name);
   }
   return errors;
 }

@@ -71,6 +71,9 @@ function changed(changes: Changes, name = 'changed'): Application {
 }
 
 const rollout = 'syncPolicies.0.rollout';
+/** A path of {@link Changes} as messages have it. */
+const inSpec = (path: string): string => `spec.${path.replace('.0', '[0]')}`;
+const custom = (name: string) => ({ name, customMetric: { provider: { type: 'prometheus' }, query: '1' } });
 const routing = `${rollout}.rolloutPolicy.trafficRouting`;
 const analysis = `${rollout}.rolloutPolicy.trafficAnalysis`;
 
@@ -206,6 +209,35 @@ describe('an Application', () => {
       'min must not exceed max',
     ],
     ['commands twice', { [`${analysis}.webhooks.commands`]: ['a'] }, 'command and commands are the same'],
+    [
+      'two metrics that make one MetricTemplate',
+      { [`${analysis}.metrics`]: [custom('errors'), { name: 'errors' }, custom('errors')] },
+      'names of metrics with a customMetric must be unique',
+      'trafficAnalysis.metrics[2].name: Duplicate value: "errors"',
+    ],
+    [
+      'a metric whose template could not exist',
+      { [`${analysis}.metrics`]: [custom('My_Errors')] },
+      'trafficAnalysis.metrics[0].name',
+      'trafficAnalysis.metrics[0].name: Invalid value',
+    ],
+    ['a check every 300 years', { [`${analysis}.checkIntervalSeconds`]: 1e10 }, 'checkIntervalSeconds'],
+    [
+      'a condition that matches nothing',
+      { [`${routing}.match`]: [{ headers: { cookie: {} } }] },
+      'must validate one and only one schema (oneOf)',
+    ],
+    [
+      'a Service whose second and third could not exist',
+      { [`${rollout}.serviceName`]: 'a'.repeat(56) },
+      'serviceName',
+    ],
+    [
+      'a Secret whose name is a path',
+      { 'source.gitRepository.secretRef': { name: '../b' } },
+      'spec.source.gitRepository.secretRef.name: Invalid value: "../b"',
+      'spec.source.gitRepository.secretRef.name: Invalid value',
+    ],
     ['an address of scp', { 'source.gitRepository.url': 'git@host:path' }, 'url'],
   ];
 
@@ -260,6 +292,35 @@ describe('an Application', () => {
     expect(body.message).toBeUndefined();
     expect(status).toBe(201);
     expect(validateApplication(application)).toEqual([]);
+  });
+
+  test('is refused by the program with what Services and routes could not have', () => {
+    const odd = changed({
+      [`${rollout}.primary`]: { labels: { 'a b': 'c d' }, annotations: { 'Fine.example/Key': 'any text' } },
+      [`${rollout}.preview`]: { annotations: { 'a//b': '' } },
+      [`${routing}.retries`]: { perTryTimeout: 'soon' },
+      [`${routing}.corsPolicy`]: { maxAge: '1d' },
+    });
+
+    expect(validateApplication(odd).map(({ field }) => field)).toEqual([
+      `${inSpec(rollout)}.primary.labels.a b`,
+      `${inSpec(rollout)}.primary.labels.a b`,
+      `${inSpec(rollout)}.preview.annotations.a//b`,
+      `${inSpec(routing)}.retries.perTryTimeout`,
+      `${inSpec(routing)}.corsPolicy.maxAge`,
+    ]);
+  });
+
+  test('is refused by the program with a duration that no clock can count', () => {
+    const long = changed({
+      'source.gitRepository.timeout': '1000000000000000m',
+      'syncPolicies.0.kustomization.interval': '1000000000000000h',
+    });
+
+    expect(validateApplication(long).map(fieldErrorMessage)).toEqual([
+      expect.stringMatching(/^spec.source.gitRepository.timeout: .*must be at most 292 years$/),
+      expect.stringMatching(/^spec.syncPolicies\[0\].kustomization.interval: .*must be at most 292 years$/),
+    ]);
   });
 
   test('names its policies by their place, and another one cannot take such a name', () => {
@@ -370,6 +431,20 @@ describe('the other kinds', () => {
       'spec.kubeconfig.name: Required value',
     );
     expect((await send('POST', clusters, object('b', { name: 'a', key: 'A_B' }))).status).toBe(422);
+  });
+
+  test('a Fleet has a name that can be a label of its clusters', async () => {
+    const fleet = (name: string): object => ({
+      apiVersion: 'fleet.kurator.dev/v1alpha1',
+      kind: 'Fleet',
+      metadata: { name },
+      spec: {},
+    });
+
+    expect((await send('POST', fleets, fleet('a'.repeat(63)))).status).toBe(201);
+    const { status, body } = await send('POST', fleets, fleet('a'.repeat(64)));
+    expect(status).toBe(422);
+    expect(body.message).toContain('the name of a Fleet must be at most 63 characters long');
   });
 
   test('a Fleet may name plugins that are not ours', async () => {

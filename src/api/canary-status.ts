@@ -54,3 +54,8 @@ export const canaryStatus = z.object({
 export type CanaryCondition = z.infer<typeof condition>;
 /** `status` of a Canary. The counters are always written, zeros too. */
 export type CanaryStatus = z.infer<typeof canaryStatus>;
+
+/** Why a rollout does not move: the condition beside `Promoted`, if there is one. */
+export function rolloutHindrance(status: CanaryStatus | undefined): CanaryCondition | undefined {
+  return status?.conditions?.find(({ type }) => type === 'Stalled' || type === 'Paused');
+}

@@ -9,6 +9,6 @@ export const flaggerKind = {
   annotations: {
     'helm.sh/resource-policy': 'keep',
     // Rises with every change of a definition: see ensureCustomResourceDefinitions.
-    'viridian.dev/crd-version': '2',
+    'viridian.dev/crd-version': '3',
   },
 } as const;

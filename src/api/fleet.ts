@@ -89,6 +89,12 @@ export const fleetCrd = customResourceDefinition({
   description: 'Fleet is a set of clusters that get the same.',
   spec: fleetSpec.describe('Which clusters, and what is installed there.'),
   status: fleetStatus.describe('How far that is.'),
+  rules: [
+    {
+      rule: 'self.metadata.name.size() <= 63',
+      message: 'the name of a Fleet must be at most 63 characters long: it is a label of its clusters',
+    },
+  ],
   printerColumns: [
     { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
     { name: 'Ready', type: 'integer', jsonPath: '.status.readyClusters', priority: 1 },

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { isDuration } from '../base/duration.ts';
+import { validateLabelValue, validateQualifiedName } from '../machinery/names.ts';
 import { exactlyOneOf } from './structural-crd.ts';
 
 /*
@@ -8,11 +10,27 @@ import { exactlyOneOf } from './structural-crd.ts';
 
 export const stringMap = z.record(z.string(), z.string());
 
+const labels = stringMap.superRefine((map, context) => {
+  for (const [key, value] of Object.entries(map)) {
+    const messages = [...validateQualifiedName(key), ...validateLabelValue(value)];
+    for (const message of messages) context.addIssue({ code: 'custom', path: [key], message });
+  }
+});
+const annotations = stringMap.superRefine((map, context) => {
+  for (const key of Object.keys(map)) {
+    const messages = validateQualifiedName(key.toLowerCase());
+    for (const message of messages) context.addIssue({ code: 'custom', path: [key], message });
+  }
+});
+
 /** Labels and annotations that an object gets. */
 export const addedMetadata = z.object({
-  labels: stringMap.optional().describe('Labels to add'),
-  annotations: stringMap.optional().describe('Annotations to add'),
+  labels: labels.optional().describe('Labels to add'),
+  annotations: annotations.optional().describe('Annotations to add'),
 });
+
+/** Of a VirtualService, which Istio refuses otherwise. */
+const duration = z.string().refine(isDuration, 'must be a duration, as in 1m30s or 500ms');
 
 const int32 = z.int32().meta({ format: 'int32' });
 
@@ -28,10 +46,14 @@ const textMatch = z.object({
 const waysToMatch = ['exact', 'prefix', 'suffix', 'regex'].map((way) => ({ required: [way] }));
 
 /** At most one way to match. No CEL: in lists without a limit API servers would find it too expensive. */
-const stringMatch = textMatch.meta({ oneOf: [{ not: { anyOf: waysToMatch } }, ...waysToMatch] });
+const stringMatch = textMatch
+  .refine((match) => Object.keys(match).length <= 1, 'give one of exact, prefix, suffix and regex')
+  .meta({ oneOf: [{ not: { anyOf: waysToMatch } }, ...waysToMatch] });
 
 /** A condition on a header of an A/B test: exactly one way to match. */
-const headerMatch = textMatch.meta({ oneOf: waysToMatch });
+const headerMatch = textMatch
+  .refine((match) => Object.keys(match).length === 1, 'give one of exact, prefix, suffix and regex')
+  .meta({ oneOf: waysToMatch });
 
 export const httpMatchRequest = z.object({
   name: z.string().optional().describe('The name assigned to a match.'),
@@ -55,16 +77,12 @@ export const httpMatchRequest = z.object({
   sourceNamespace: z.string().optional().describe('Namespace of the workloads that the rule applies to.'),
 });
 
-/** A condition of an A/B test. */
-export const analysisMatch = z.object({
+/** A condition of an A/B test. Flagger's definition has headers, query parameters and source labels only. */
+export const analysisMatch = httpMatchRequest.extend({
   headers: z
     .record(z.string(), headerMatch)
     .optional()
     .describe('Headers to match; their names in lower case'),
-  queryParams: z.record(z.string(), stringMatch).optional().describe('Query parameters for matching.'),
-  sourceLabels: stringMap
-    .optional()
-    .describe("Applicable only when the 'mesh' gateway is included in the service.gateways list"),
 });
 
 const connectionPool = z.object({
@@ -187,10 +205,12 @@ const corsOrigin = exactlyOneOf(
   z.object({
     exact: z.string().optional().describe('The whole origin'),
     prefix: z.string().optional().describe('How the origin begins'),
+    suffix: z.string().optional().describe('How the origin ends'),
     regex: z.string().optional().describe('RE2 style regex-based match'),
   }),
   'exact',
   'prefix',
+  'suffix',
   'regex',
 );
 
@@ -201,7 +221,7 @@ export const corsPolicy = z.object({
   allowOrigin: z.array(z.string()).optional().describe('Origins that are allowed, by their whole text'),
   allowOrigins: z.array(corsOrigin).max(256).optional().describe('Origins that are allowed'),
   exposeHeaders: z.array(z.string()).optional().describe('Headers that a browser may show'),
-  maxAge: z.string().optional().describe('How long the answer to a preflight request is good'),
+  maxAge: duration.optional().describe('How long the answer to a preflight request is good'),
 });
 
 const headerOperations = z.object({
@@ -216,7 +236,7 @@ export const headers = z.object({
 });
 
 export const retries = z.object({
-  attempts: int32.optional().describe('Number of retries for a given request'),
-  perTryTimeout: z.string().optional().describe('Timeout per retry attempt for a given request'),
+  attempts: int32.min(0).optional().describe('Number of retries for a given request'),
+  perTryTimeout: duration.optional().describe('Timeout per retry attempt for a given request'),
   retryOn: z.string().optional().describe('Conditions under which a retry takes place'),
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isDuration } from '../base/duration.ts';
 import type { Condition } from '../machinery/conditions.ts';
 
 /** What the kinds of `apps.kurator.dev`, `cluster.kurator.dev` and `fleet.kurator.dev` have in common. */
@@ -9,7 +10,7 @@ export const kuratorKind = {
   annotations: {
     'helm.sh/resource-policy': 'keep',
     // Rises with every change of a definition: see ensureCustomResourceDefinitions.
-    'viridian.dev/crd-version': '2',
+    'viridian.dev/crd-version': '3',
   },
 } as const;
 
@@ -17,16 +18,25 @@ export const kuratorKind = {
 export const time = z.string().meta({ format: 'date-time' });
 
 /** A duration as Go writes it, without units below the millisecond. */
-export const duration = z.string().regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/);
+export const duration = z
+  .string()
+  .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/)
+  .refine(isDuration, 'must be at most 292 years');
+/** A timeout of Flux's sources: a duration without hours. */
+export const minutes = z
+  .string()
+  .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m))+$/)
+  .refine(isDuration, 'must be at most 292 years');
 
-/** The fields of an object in the same namespace that is meant. */
-export const localReference = z.object({ name: z.string().max(253).describe('Name of the object') });
-
+/** What most objects may be called. */
 export const dnsSubdomain = z
   .string()
   .min(1)
   .max(253)
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/);
+
+/** The fields of an object in the same namespace that is meant. */
+export const localReference = z.object({ name: dnsSubdomain.describe('Name of the object') });
 
 const condition: z.ZodType<Condition> = z.object({
   type: z.string().describe('What this is about'),

@@ -25,6 +25,8 @@ export interface KindDefinition {
   readonly spec: z.ZodType;
   /** Without it the status subresource exists and keeps nothing. */
   readonly status?: z.ZodType;
+  /** Of the whole object; of its metadata they see name and generateName. */
+  readonly rules?: readonly ValidationRule[];
 }
 
 /**
@@ -76,7 +78,7 @@ export function customResourceDefinition(definition: KindDefinition): JsonObject
   };
 }
 
-function objectSchema({ description, spec, status }: KindDefinition): JsonObject {
+function objectSchema({ description, spec, status, rules = [] }: KindDefinition): JsonObject {
   return {
     description,
     type: 'object',
@@ -88,6 +90,7 @@ function objectSchema({ description, spec, status }: KindDefinition): JsonObject
       spec: structuralSchema(spec),
       ...(status === undefined ? {} : { status: structuralSchema(status) }),
     },
+    ...(rules.length === 0 ? {} : { 'x-kubernetes-validations': rules.map((rule) => ({ ...rule })) }),
   };
 }
 

@@ -45,6 +45,16 @@ export function parseDuration(text: string): number {
   return negative ? -ms : ms;
 }
 
+/** Whether {@link parseDuration} takes it. */
+export function isDuration(text: string): boolean {
+  try {
+    parseDuration(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Formats a duration as Go's Duration.String does: `1m30s`, `1.5s`, `200ms`, `0s`.
  *
