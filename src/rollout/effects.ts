@@ -2,6 +2,7 @@ import type { Canary } from '../api/canary.ts';
 import type { CanaryStatus } from '../api/canary-status.ts';
 import type { HookCall, RolloutAlert, RolloutEvent } from './decision.ts';
 import type {
+  Endpoints,
   HookResult,
   MetricsResult,
   PrimaryObservation,
@@ -43,8 +44,7 @@ export interface Target {
 
 /** The Services apex, primary and canary. */
 export interface Services {
-  /** Ready endpoints behind `{apex}-primary` and `{apex}-canary`. */
-  endpoints(canary: Canary): { readonly primary: number; readonly canary: number };
+  endpoints(canary: Canary): Endpoints;
   /** @param apex whether the apex Service may point at the primary; otherwise it is left as it is */
   reconcile(canary: Canary, apex: boolean, signal: AbortSignal): Promise<void>;
   /** Gives the apex Service back to its owner: it selects the target again. */

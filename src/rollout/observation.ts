@@ -79,6 +79,14 @@ export interface Conflict {
   readonly message: string;
 }
 
+/** Ready endpoints behind `{apex}-primary` and `{apex}-canary`. */
+export interface Endpoints {
+  readonly primary: number;
+  readonly canary: number;
+  /** There is no Service of the canary, and so no endpoint to wait for. */
+  readonly lacksCanary?: boolean | undefined;
+}
+
 /** Everything that a decision depends on beside the Canary itself and the time. */
 export interface Observation {
   readonly name: string;
@@ -100,8 +108,7 @@ export interface Observation {
   readonly wantedReplicas?: number | undefined;
   /** The live weights; undefined where there is no route object yet. */
   readonly routes: Routes | undefined;
-  /** Ready endpoints behind the two Services. */
-  readonly endpoints: { readonly primary: number; readonly canary: number };
+  readonly endpoints: Endpoints;
   readonly answers: Answers;
   readonly memory: Memory;
 }

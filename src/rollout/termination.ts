@@ -20,7 +20,8 @@ export const terminate: Step = (context) => {
   }
   if (seen.target !== undefined) {
     if (seen.target.isScaledToZero) return decision(context, 'scale back', { scale: 'from-zero' });
-    const readiness = canaryReadiness(context);
+    // What has never begun has no Service, and has taken nothing that the target would have to serve by itself again.
+    const readiness = seen.endpoints.lacksCanary === true ? seen.target.readiness : canaryReadiness(context);
     if (readiness.state !== 'ready') {
       const message = `canary not ready during finalizing: ${readiness.message}`;
       return hold(context, 'target starts', warning(context, message));

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { CanarySpec } from '../../src/api/canary.ts';
 import { create } from '../sandbox/backend.ts';
 import { kinds, namespace, RolloutWorld, specOf } from './rollout-world.ts';
 
@@ -50,6 +51,30 @@ test('no request is lost from before the first Canary until after the last', asy
     expect(service['spec']).toMatchObject({ selector: { app: 'podinfo' } });
   });
 }, 120_000);
+
+test.each<[string, Partial<CanarySpec>]>([
+  ['whose provider is unknown', { provider: 'kuma' }],
+  ['that is suspended', { suspend: true }],
+  ['whose Services are refused', { service: { port: 9898, portName: 'No Name' } }],
+])(
+  'a Canary %s from the beginning goes, and its target serves on',
+  async (title, rest) => {
+    await RolloutWorld.run({ seed: title }, async (world) => {
+      await usersOwn(world);
+      await world.clock.sleep(10_000);
+      world.load();
+      await world.createCanary(specOf({ stepWeight: 50 }, { revertOnDeletion: true, ...rest }));
+      await world.clock.sleep(20_000);
+      expect((await world.canary()).metadata.finalizers).toHaveLength(1);
+      await world.cluster.client.resource(kinds.canaries).delete(key);
+      await world.clock.sleep(10_000);
+      await expect(world.canary()).rejects.toThrow('not found');
+      expect(await world.replicas('podinfo')).toBe(2);
+      expect(versions(world)).toEqual(['6.5.3']);
+    });
+  },
+  120_000,
+);
 
 test('a changed ConfigMap of the target is a new revision', async () => {
   await RolloutWorld.run({ seed: 'config' }, async (world) => {

@@ -176,6 +176,21 @@ describe('a deleted Canary', () => {
     });
   });
 
+  test('whose Services are refused goes before it has begun', async () => {
+    await EngineWorld.run(async (world) => {
+      world.refusal = new InvalidInputError('no such port');
+      await world.createCanary('podinfo', specOf({ stepWeight: 50 }, 'podinfo', { revertOnDeletion: true }));
+      await world.deploy('podinfo', revisions.a);
+      await world.clock.sleep(1000);
+      expect(await world.phase()).toBe('Initializing 0');
+
+      await world.client.resource(canaryKind).delete(key);
+      await world.clock.sleep(1000);
+      await expect(world.canary()).rejects.toThrow('not found');
+      expect(await world.replicas('podinfo')).toBe(1);
+    });
+  });
+
   test('in the middle of a question leaves nothing behind', async () => {
     await EngineWorld.run(async (world) => {
       world.answering.hook = () => new Promise(() => {});

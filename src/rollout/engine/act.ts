@@ -31,7 +31,7 @@ export interface Acted {
  *   it was done
  */
 export async function act(services: Services, act: Act): Promise<Acted> {
-  const { canary, decided, signal, parts } = act;
+  const { canary, decided, signal, parts, sight } = act;
   const { target, router } = parts;
   const isKept = keepsServices(act);
   if (decided.createPrimary === true) {
@@ -40,8 +40,8 @@ export async function act(services: Services, act: Act): Promise<Acted> {
     await target?.createPrimary(canary, signal);
   }
   if (decided.scalePrimary !== undefined) await target?.scalePrimary(canary, decided.scalePrimary, signal);
-  // The bootstrap needs them for what comes next.
-  const isRepair = canary.status?.phase !== 'Initializing';
+  // The bootstrap needs them for what comes next, unless it was given up.
+  const isRepair = canary.status?.phase !== 'Initializing' || sight.observation.isDeleting;
   const served = isKept
     ? await attempt(isRepair, signal, () => services.reconcile(canary, decided.apex, signal))
     : {};

@@ -109,14 +109,19 @@ describe('what is written', () => {
 
   test('a suffix, which Istio does not know, is told as a pattern', async () => {
     const canary = canaryOf(
-      { match: [{ uri: { suffix: '.html' } }] },
+      {
+        match: [{ uri: { suffix: '.html' } }],
+        corsPolicy: { allowOrigins: [{ suffix: '.a.b' }], maxAge: '1h' },
+      },
       {
         iterations: 5,
         match: [{ headers: { 'user-agent': { suffix: 'Firefox (ESR)' }, a: { exact: 'b' } } }],
       },
     );
+    const corsPolicy = { allowOrigins: [{ regex: '.*\\.a\\.b' }], maxAge: '1h' };
     expect((await written(canary, routes(0)))['http']).toMatchObject([
       {
+        corsPolicy,
         match: [
           {
             uri: { regex: '.*\\.html' },

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import type { httpMatchRequest } from '../../api/istio-fields.ts';
+import type { corsPolicy, httpMatchRequest } from '../../api/istio-fields.ts';
 
 export type MatchRequest = z.infer<typeof httpMatchRequest>;
+type CorsPolicy = z.infer<typeof corsPolicy>;
 
 const maps = ['headers', 'withoutHeaders', 'queryParams', 'sourceLabels'] as const;
 
@@ -46,6 +47,12 @@ export function withoutSuffixes(match: MatchRequest): MatchRequest {
     );
   }
   return result;
+}
+
+/** The same origins for Istio. */
+export function originsWithoutSuffixes(policy: CorsPolicy): CorsPolicy {
+  const { allowOrigins } = policy;
+  return allowOrigins === undefined ? policy : { ...policy, allowOrigins: allowOrigins.map(withoutSuffix) };
 }
 
 function withoutSuffix(text: TextMatch): TextMatch {

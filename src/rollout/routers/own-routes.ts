@@ -5,7 +5,12 @@ import { jsonClone, type Json, type JsonObject } from '../../machinery/json.ts';
 import type { Cookies } from '../effects.ts';
 import type { Routes } from '../observation.ts';
 import { apexNames } from './apex-names.ts';
-import { type MatchRequest, mergeMatches, withoutSuffixes } from './match-conditions.ts';
+import {
+  type MatchRequest,
+  mergeMatches,
+  originsWithoutSuffixes,
+  withoutSuffixes,
+} from './match-conditions.ts';
 import {
   canaryCookie,
   cookieMatch,
@@ -58,7 +63,7 @@ function route(
     rewrite: isRewriting ? present({ uri: uri || undefined, authority: authority || undefined }) : undefined,
     timeout: timeout || undefined,
     retries,
-    corsPolicy,
+    corsPolicy: corsPolicy && originsWithoutSuffixes(corsPolicy),
     headers,
     route: to,
   });

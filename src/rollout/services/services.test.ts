@@ -145,7 +145,9 @@ test('11.5.2: portDiscovery orders extra ports by number, headless is for creati
 });
 
 test('ready endpoints are counted', async () => {
+  const kept = services(world.cluster, {});
+  expect(kept.endpoints(canary)).toEqual({ primary: 0, canary: 0, lacksCanary: true });
   await reconcile();
   await world.test.clock.advance(10_000);
-  expect(services(world.cluster, {}).endpoints(canary)).toEqual({ primary: 0, canary: 1 });
+  expect(kept.endpoints(canary)).toEqual({ primary: 0, canary: 1, lacksCanary: false });
 });

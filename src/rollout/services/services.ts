@@ -22,6 +22,9 @@ export function services(cluster: RolloutCluster, options: ServicesOptions): Ser
     endpoints: (canary) => ({
       primary: readyEndpoints(cluster, canary, 'primary'),
       canary: readyEndpoints(cluster, canary, 'canary'),
+      lacksCanary:
+        cluster.services.get({ namespace: canary.metadata.namespace, name: `${apexOf(canary)}-canary` }) ===
+        undefined,
     }),
     reconcile: (canary, apex, signal) => reconcile(cluster, options, canary, apex, signal),
     revert: (canary, signal) => revert(cluster, options, canary, signal),
