@@ -32,8 +32,6 @@ const exceptions = {
       'yes, where somebody else deletes the Canary; the manager always restores the workload',
     'syncPolicies[].rollout.rolloutPolicy.trafficRouting.host': noProvider,
     'syncPolicies[].rollout.rolloutPolicy.trafficRouting.protocol': noProvider,
-    'syncPolicies[].rollout.rolloutPolicy.trafficRouting.match':
-      '`headers`, `queryParams` and `sourceLabels`; the rest is dropped',
     'syncPolicies[].rollout.rolloutPolicy.trafficAnalysis.metrics[].customMetric': 'as in MetricTemplate',
   },
   Fleet: {
@@ -107,11 +105,8 @@ const handedOn = {
   corsPolicy: `${istio}/virtual-service/#CorsPolicy`,
   trafficPolicy: `${istio}/destination-rule/#TrafficPolicy`,
 };
-/** Where the name alone would mean something else. */
 const isHandedOn = (path, schema) =>
-  path !== 'analysis.match' &&
-  Object.hasOwn(handedOn, path.split('.').at(-1)) &&
-  (schema.items ?? schema).properties !== undefined;
+  Object.hasOwn(handedOn, path.split('.').at(-1)) && (schema.items ?? schema).properties !== undefined;
 
 const code = (text) => `\`${text}\``;
 

@@ -69,7 +69,8 @@ export function fleetStatus(view: FleetView): FleetVerdict {
 /** Why an entry cannot be worked on now; undefined when its cluster answers. */
 function obstacle(cluster: AttachedCluster | undefined, name: string): PluginReport | undefined {
   if (cluster === undefined) {
-    return { status: 'Unknown', reason: 'ClusterMissing', message: `there is no AttachedCluster ${name}` };
+    const message = `there is no AttachedCluster ${name}: attach it, or take it out of spec.clusters`;
+    return { status: 'Unknown', reason: 'ClusterMissing', message };
   }
   if (cluster.status?.ready === true) return undefined;
   const { reason = 'Connecting', message = 'not looked at yet' } =

@@ -264,6 +264,17 @@ describe('a Fleet', () => {
     expect((await world.fleet()).status?.phase).toBe('Ready');
   });
 
+  test('fails, with what to fix, when a member refuses an object of the plugin', async () => {
+    await world.prepare();
+    const flagger = { extraArgs: { nodeSelector: 'linux' } };
+    await world.patch(fleetKind, 'quickstart', { spec: { plugin: { flagger } } });
+    await world.settle();
+
+    const { phase, reason } = (await world.fleet()).status ?? {};
+    expect(phase).toBe('Failed');
+    expect(reason).toMatch(/nodeSelector: expected map, .* Next: fix spec\.plugin\.flagger/s);
+  });
+
   test('leaves the plugin on a member that does not answer, and goes on with the others', async () => {
     await world.prepare();
     world.door('kurator-member1').shut('no route to host');
@@ -459,7 +470,8 @@ describe('a Fleet', () => {
     const { status } = await world.fleet();
     expect(getCondition(status?.conditions, 'PluginsSupported')?.message).toContain('ignored: grafana');
     expect(getCondition(status?.conditions, 'ClustersReady')?.message).toBe(
-      'nowhere: there is no AttachedCluster nowhere; Cluster capi: only kind AttachedCluster is supported',
+      'nowhere: there is no AttachedCluster nowhere: attach it, or take it out of spec.clusters; ' +
+        'Cluster capi: only kind AttachedCluster is supported',
     );
     expect(await world.plugin('kurator-member1')).toBe('UnsupportedProvider');
     expect(await world.installed('kurator-member1')).toEqual([]);

@@ -184,6 +184,15 @@ export class ApplicationController {
     return state;
   }
 
+  /** Makes placements of what earlier processes have delivered, for Applications that were not looked at yet. */
+  recall(): void {
+    for (const application of this.#options.caches.applications.store.list()) {
+      const { namespace, name = '', deletionTimestamp } = application.metadata;
+      const isThere = deletionTimestamp === undefined && application.status?.inventory !== undefined;
+      if (isThere) this.#state(formatKey({ namespace, name }), application);
+    }
+  }
+
   #forget(key: string, state: ApplicationState): void {
     const { engines, worker } = this.#options;
     for (const placement of state.placements) {
@@ -283,7 +292,7 @@ export class ApplicationController {
     const application = { application: state.key };
     if (error !== undefined) {
       if (failure?.reason === error.reason && failure.message === error.message) return;
-      const next = nextForSource(error.reason, object, artifact?.revision);
+      const next = nextForSource(error, object, artifact?.revision);
       this.report(application, 'Warning', error.reason, error.message + next);
     } else if (artifact !== undefined && artifact.revision !== before?.artifact?.revision) {
       this.report(

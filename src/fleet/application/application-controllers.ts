@@ -59,6 +59,7 @@ export function applicationControllers(options: ApplicationControllersOptions): 
     buildsOf: (placement) => applications.stateOf(placement)?.builds ?? new PolicyBuilds(),
     siblingsOf: (placement) => applications.stateOf(placement)?.placements ?? [],
     persist: (placement) => applications.persist(placement),
+    recall: () => applications.recall(),
     onGone: (placement) => applications.onGone(placement),
     report: (placement, type, reason, message) => applications.report(placement, type, reason, message),
   });

@@ -232,6 +232,7 @@ describe('a policy', () => {
     expect(after?.metadata.uid).toBe(before?.metadata.uid);
     expect((await world.find(one, canaryKind, 'backend'))?.metadata.uid).toBe(canary?.metadata.uid);
     expect(writes(one).filter((request) => request.startsWith('DELETE'))).toEqual([]);
+    expect((await world.eventsOf()).filter((event) => event.includes('RolloutRemoved'))).toEqual([]);
     const { status } = await world.application();
     expect(status?.syncStatus?.map(({ name }) => name)).toEqual([
       'web-attachedcluster-kurator-member1',

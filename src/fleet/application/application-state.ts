@@ -82,7 +82,7 @@ export class ApplicationState {
     const triggers = new Map<SyncPolicy, string>();
     for (const place of wanted) {
       const placement = this.#placements.get(place.name) ?? this.#place(place);
-      const trigger = triggers.get(place.spec) ?? this.#trigger(place.spec, generation, requestedAt);
+      const trigger = triggers.get(place.spec) ?? this.#trigger(place.spec, requestedAt);
       triggers.set(place.spec, trigger);
       this.#sync(placement, place.spec, { generation, requestedAt, trigger });
     }
@@ -124,8 +124,9 @@ export class ApplicationState {
     return placement;
   }
 
-  #trigger(spec: SyncPolicy, generation: number, requestedAt: string | undefined): string {
-    return canonicalJson({ spec, generation, requestedAt, digest: this.source.state.artifact?.digest });
+  /** Not the generation: what others have changed at a place with `interval: 0s` stays when another policy is edited. */
+  #trigger(spec: SyncPolicy, requestedAt: string | undefined): string {
+    return canonicalJson({ spec, requestedAt, digest: this.source.state.artifact?.digest });
   }
 
   #sync(

@@ -187,6 +187,25 @@ describe('a source', () => {
     expect(await world.verdict()).toMatchObject({ ready: expect.stringMatching(/^True/) as unknown });
   });
 
+  test('whose address is changed for one that does not answer still has what it has stored', async () => {
+    await deliver();
+    const before = (await world.application()).status?.sourceStatus?.gitRepoStatus;
+    world.git.failure = new SourceError('GitOperationFailed', 'unable to list remote: no such host');
+    await world.applyExample('blue_green.yaml', ({ spec }) =>
+      Object.assign(spec.source.gitRepository ?? {}, { url: 'https://nowhere.example/app' }),
+    );
+    await world.settle();
+
+    const after = (await world.application()).status?.sourceStatus?.gitRepoStatus;
+    expect(after?.artifact).toEqual(before?.artifact);
+    expect(after?.conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`)).toEqual([
+      'Reconciling True ProgressingWithRetry',
+      'Ready False GitOperationFailed',
+      'ArtifactInStorage True Succeeded',
+      'FetchFailed True GitOperationFailed',
+    ]);
+  });
+
   test('has its credentials from a Secret, which may come later', async () => {
     await deliver('blue_green.yaml', ({ spec }) => {
       Object.assign(spec.source.gitRepository ?? {}, { secretRef: { name: 'git' } });
@@ -258,6 +277,64 @@ describe('a spec', () => {
 });
 
 describe('a rollout', () => {
+  test('of an Application whose name is longer than a label is installed, and taken away', async () => {
+    const name = `${'a'.repeat(99)}.b`;
+    await deliver('blue_green.yaml', ({ metadata }) => {
+      metadata.name = name;
+    });
+    await world.settle();
+    expect(await world.verdict(name)).toMatchObject({ phase: 'Ready', count: '4/4' });
+    expect(await world.exists(one, canaryKind, 'backend')).toBe(true);
+
+    await world.deleteApplication(name);
+    await world.settle(15_000);
+    expect(await world.isGone(applicationKind, name)).toBe(true);
+    expect(await world.traces(one)).toEqual([]);
+  });
+
+  test('has every condition of an A/B test that an Application can have', async () => {
+    const match = [
+      {
+        name: 'insiders',
+        uri: { prefix: '/api' },
+        method: { exact: 'GET' },
+        headers: { cookie: { regex: '.*insider.*' } },
+        withoutHeaders: { 'x-bot': {} },
+        queryParams: { v: { suffix: '2' } },
+        port: 9898,
+        sourceLabels: { app: 'frontend' },
+        sourceNamespace: 'webapp',
+        gateways: ['mesh'],
+        ignoreUriCase: true,
+      },
+    ];
+    await deliver('ab-testing.yaml', (draft) => {
+      const { rolloutPolicy } = first(draft).rollout as Record<string, { trafficRouting: object }>;
+      Object.assign(rolloutPolicy?.trafficRouting ?? {}, { match });
+    });
+
+    expect(await world.find(one, canaryKind, 'backend')).toMatchObject({ spec: { analysis: { match } } });
+  });
+
+  test('that a cluster refuses says what that means, and what to do', async () => {
+    const path = 'deploy/webapp/backend/deployment.yaml';
+    const name = `backend-${'a'.repeat(50)}`;
+    world.push({
+      ...walkthrough,
+      [path]: (walkthrough[path] ?? '').replace('name: backend', `name: ${name}`),
+    });
+    await deliver('blue_green.yaml', (draft) => {
+      const { workload } = first(draft).rollout as { workload: object };
+      Object.assign(workload, { name });
+    });
+
+    const { message } = (await ready(`${webapp}1`)) ?? {};
+    expect(message).toMatch(
+      /^Deployment\.apps "backend-a+-testloader" is invalid: .* 63 .*\. Traffic is as before/,
+    );
+    expect(message).toContain('Next: fix the rollout of the policy');
+  });
+
   test('whose Service is missing says so, and begins when it comes', async () => {
     await deliver('blue_green.yaml', (draft) => {
       Object.assign(first(draft).rollout ?? {}, { serviceName: 'other' });
@@ -283,6 +360,23 @@ describe('a rollout', () => {
     await world.settle(3000);
     expect(await ready(`${webapp}1`)).toMatchObject({ status: 'True' });
     expect(await world.exists(one, canaryKind, 'backend')).toBe(true);
+  });
+
+  test('for a port that the Service has not leaves the Service alone, and begins when that is put right', async () => {
+    const withPort = (port: number) => (draft: Draft) => {
+      Object.assign(first(draft).rollout ?? {}, { port });
+    };
+    await deliver('blue_green.yaml', withPort(1234));
+    expect((await ready(`${webapp}1`))?.message).toBe(
+      `Service webapp/backend has no port 1234 on cluster ${one}, and would lose those that it has (9898, 9999). ` +
+        'Fix port or serviceName; traffic is as before',
+    );
+    expect(await world.exists(one, canaryKind, 'backend')).toBe(false);
+
+    await deliver('blue_green.yaml', withPort(9999));
+    expect(await world.find(one, canaryKind, 'backend')).toMatchObject({
+      spec: { service: { port: 9999, targetPort: 'grpc' } },
+    });
   });
 
   test('that somebody has deleted on a member comes back', async () => {

@@ -1,12 +1,13 @@
-import type { Application } from '../../api/application.ts';
+import type { Application, SyncPolicy } from '../../api/application.ts';
 import type {
   ApplicationPhase,
   ApplicationStatus,
   Artifact,
   GitRepositoryStatus,
 } from '../../api/application-status.ts';
+import { rolloutHindrance } from '../../api/canary-status.ts';
 import type { SourceState } from '../../gitops/source/git-source.ts';
-import { gitRepositoryStatus } from '../../gitops/source/git-repository-status.ts';
+import { gitRepositoryStatus, type PreviousStatus } from '../../gitops/source/git-repository-status.ts';
 import { formatRef } from '../../gitops/sync/inventory.ts';
 import {
   type Condition,
@@ -105,7 +106,8 @@ function sourceStatusOf(view: ApplicationView): ApplicationStatus['sourceStatus'
       ...(artifact === undefined ? {} : { artifact }),
       ...(url === undefined ? {} : { url }),
       ...observedIgnore(source, ignore, previous),
-      lastHandledReconcileAt: handledAt,
+      // A source at rest follows no request.
+      lastHandledReconcileAt: suspend === true ? previous?.lastHandledReconcileAt : handledAt,
     },
   };
 }
@@ -127,10 +129,10 @@ function artifactOf(made: Artifact | undefined, previous: Artifact | undefined):
   return isSame ? { ...made, lastUpdateTime: previous.lastUpdateTime } : made;
 }
 
-/** Only the conditions of what was written count. */
-function asGiven(status: GitRepositoryStatus | undefined): Parameters<typeof gitRepositoryStatus>[2] {
+function asGiven(status: GitRepositoryStatus | undefined): PreviousStatus | undefined {
   if (status === undefined) return undefined;
-  return { conditions: status.conditions ?? [], observedGeneration: status.observedGeneration ?? -1 };
+  const { artifact, conditions = [], observedGeneration = -1 } = status;
+  return { conditions, observedGeneration, ...(artifact && { artifact }) };
 }
 
 function problemsOf(view: ApplicationView): readonly Problem[] {
@@ -141,19 +143,22 @@ function problemsOf(view: ApplicationView): readonly Problem[] {
     problems.push(problem('False', trouble, trouble.isStalled ? 'stalled' : 'retrying'));
   const { error, artifact } = source;
   if (error !== undefined) {
-    const next = nextForSource(error.reason, application, artifact?.revision);
+    const next = nextForSource(error, application, artifact?.revision);
     problems.push({ ...problem('False', error, error.isStalled ? 'stalled' : 'retrying'), next });
   }
   const isSaid = ({ message }: Problem): boolean => error !== undefined && message === noArtifact;
   problems.push(...placements.flatMap(placementProblems).filter((one) => !isSaid(one)));
+  const isResting = application.spec.source.gitRepository?.suspend === true;
   const isAwaited =
     artifact === undefined &&
-    placements.some(({ known }) => known.generation !== application.metadata.generation);
+    placements.some(
+      ({ known: { generation, appliedRevision } }) =>
+        generation !== application.metadata.generation || (isResting && appliedRevision === undefined),
+    );
   if (error === undefined && isAwaited) {
-    const message =
-      application.spec.source.gitRepository?.suspend === true
-        ? 'the source is suspended: set spec.source.gitRepository.suspend to false to go on'
-        : 'waiting for the source';
+    const message = isResting
+      ? 'the source is suspended: set spec.source.gitRepository.suspend to false to go on'
+      : 'waiting for the source';
     problems.push(problem('Unknown', { reason: 'Progressing', message }, 'progressing'));
   }
   return problems;
@@ -207,7 +212,7 @@ function adviceFor({ metadata: { namespace, name } }: Application): string {
 
 /** Why a placement does not count as done. */
 function placementProblems(placement: Placement): readonly Problem[] {
-  const { name, known, cluster, task } = placement;
+  const { name, known, cluster, task, spec } = placement;
   const state = known.obstacle ?? known.ready;
   if (task.kind === 'remove') {
     const why = hindranceOf(known);
@@ -215,6 +220,10 @@ function placementProblems(placement: Placement): readonly Problem[] {
     return [{ ...problem('Unknown', { reason: 'Removing', message }, 'progressing'), name }];
   }
   if (state === undefined) {
+    if (isSuspended(spec)) {
+      const message = 'the policy is suspended: set suspend to false to go on';
+      return [{ ...problem('Unknown', { reason: 'Suspended', message }, 'done'), name }];
+    }
     const message = 'not looked at yet';
     return [{ ...problem('Unknown', { reason: 'Progressing', message }, 'progressing'), name }];
   }
@@ -234,13 +243,21 @@ function rolloutProblem({ rollout, canary }: Placement['known'], cluster: string
   if (rollout === undefined) return undefined;
   const { phase = '', conditions = [] } = canary ?? {};
   const where = `rollout of ${rollout.namespace}/${rollout.name} on ${cluster}`;
+  const why = rolloutHindrance(canary);
+  if (why?.type === 'Stalled') {
+    return problem('False', { reason: 'RolloutStalled', message: `${where}: ${why.message}` }, 'stalled');
+  }
   if (settledPhases.has(phase)) return undefined;
   if (phase === 'Failed') {
     const why = conditions[0]?.message ?? 'the new version was taken back';
     const message = `${where}: ${why} All traffic goes to the version before it`;
     return problem('False', { reason: 'RolloutFailed', message }, 'done');
   }
-  const message = `${where}: ${phase === '' ? 'the agent has not begun' : phase}`;
+  const paused = why === undefined ? '' : `, paused: ${why.message}`;
+  const isNew = phase === '' || phase === 'Initializing';
+  const describe = `kubectl -n ${rollout.namespace} describe canary ${rollout.name}`;
+  const look = isNew ? `. On ${cluster}, ${describe} tells what it waits for` : '';
+  const message = `${where}: ${phase === '' ? 'the agent has not begun' : phase}${paused}${look}`;
   return problem('Unknown', { reason: 'RolloutProgressing', message }, 'progressing');
 }
 
@@ -253,6 +270,10 @@ function healthProblems({ unhealthy }: Placement['known'], name: string): readon
   });
 }
 
+function isSuspended(policy: SyncPolicy | undefined): boolean {
+  return (policy?.kustomization ?? policy?.helm)?.suspend === true;
+}
+
 function phaseOf(view: ApplicationView, problems: readonly Problem[]): ApplicationPhase {
   const { application, placements, source, trouble } = view;
   if (isDeleting(application)) return 'Terminating';
@@ -260,10 +281,7 @@ function phaseOf(view: ApplicationView, problems: readonly Problem[]): Applicati
     return 'Pending';
   }
   if (isInvalid(view)) return 'Failed';
-  const isSuspended = application.spec.syncPolicies.every(
-    ({ kustomization, helm }) => (kustomization ?? helm)?.suspend === true,
-  );
-  if (isSuspended && trouble === undefined) return 'Suspended';
+  if (application.spec.syncPolicies.every(isSuspended) && trouble === undefined) return 'Suspended';
   if (problems.some(({ status }) => status === 'False')) return 'Failed';
   if (problems.length === 0) return 'Ready';
   const isPending = source.artifact === undefined && placements.every(({ known }) => !known.appliedRevision);

@@ -136,6 +136,34 @@ describe('the walkthrough', () => {
     ]);
   });
 
+  test('says why a rollout stands still, whatever its phase', async () => {
+    await deliver();
+    const message = 'invalid canary spec: spec.service.hosts[0]: must be a host name';
+    const stalled = { type: 'Stalled', status: 'True', reason: 'InvalidSpec', message };
+    await world.canaryIs(two, { ...initialized, conditions: [...initialized.conditions, stalled] });
+    await world.settle(1000);
+
+    const verdict = await world.verdict();
+    expect(verdict).toMatchObject({ phase: 'Failed', count: '3/4', ready: 'False RolloutStalled' });
+    const why = `webapp/backend on ${two}: ${message}. What serves there serves on. Next: fix the rollout of the policy`;
+    expect(verdict.message).toBe(`rollout of ${why}`);
+    const told = (await world.eventsOf()).filter((event) => event.startsWith('Warning'));
+    expect(told).toEqual([`Warning RolloutStalled: ${why}`]);
+
+    const paused = { type: 'Paused', status: 'True', reason: 'ProviderUnavailable', message: 'no metrics' };
+    await world.canaryIs(two, {
+      ...initialized,
+      phase: 'Progressing',
+      conditions: [...initialized.conditions, paused],
+    });
+    await world.settle(1000);
+    expect((await world.verdict()).message).toContain(`backend on ${two}: Progressing, paused: no metrics`);
+
+    await world.canaryIs(two, initialized);
+    await world.settle(1000);
+    expect(await world.verdict()).toMatchObject({ phase: 'Ready', count: '4/4' });
+  });
+
   test('tells of a phase that comes while it is at work there', async () => {
     await deliver();
     const canaries = world.member(two).resource(canaryKind);
@@ -296,7 +324,9 @@ describe('a suspended policy', () => {
       for (const policy of spec.syncPolicies) Object.assign(policy.kustomization ?? {}, { suspend: true });
     });
     expect(await world.exists(one, deploymentKind, 'backend')).toBe(false);
-    expect(await world.verdict()).toMatchObject({ phase: 'Suspended', count: '0/4' });
+    const verdict = await world.verdict();
+    expect(verdict).toMatchObject({ phase: 'Suspended', count: '0/4', ready: 'Unknown Suspended' });
+    expect(verdict.message).toContain('set suspend to false to go on');
 
     await deliver();
     expect(await world.placements()).toEqual(ready);
@@ -346,11 +376,13 @@ describe('a suspended policy', () => {
     world.start();
     await world.settle();
     await rest('2m');
+    await world.edit({ metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': 'now' } } });
     await world.settle();
 
     const { status } = await world.application();
     const after = status?.sourceStatus?.gitRepoStatus;
     expect(after?.artifact).toEqual(before?.artifact);
+    expect(after).not.toHaveProperty('lastHandledReconcileAt');
     const types = after?.conditions?.map((condition) => `${condition.type}=${condition.status}`);
     expect(types).toEqual(['Ready=True', 'ArtifactInStorage=True']);
     const ready = status?.conditions?.find(({ type }) => type === 'Ready');
@@ -364,6 +396,7 @@ describe('a suspended policy', () => {
 
     const { status } = await world.application();
     expect(status?.sourceStatus?.gitRepoStatus).toEqual({ conditions: [], observedGeneration: -1 });
+    expect((await world.verdict()).message).toContain('the source is suspended: set ');
     expect(world.git.resolves).toBe(0);
   });
 

@@ -21,13 +21,28 @@ export function unmetDependency(
     if (other === undefined) return unmet('not found');
     if (other === placement) return unmet('is itself');
     const { ready, generation, observedGeneration, appliedRevision } = other.known;
-    if (ready?.status !== 'True' || generation !== observedGeneration) return unmet('is not ready');
+    if (ready?.status !== 'True' || generation !== observedGeneration) {
+      return unmet(waitsFor(other, placement, placements) ? 'waits for this one: a circle' : 'is not ready');
+    }
     const isSibling =
       other.application.name === placement.application.name &&
       other.application.namespace === placement.application.namespace;
     if (isSibling && appliedRevision !== artifact.revision) return unmet('revision is not up to date');
   }
   return undefined;
+}
+
+/** Whether `one` waits for `wanted`, through others perhaps. */
+function waitsFor(one: Placement, wanted: Placement, placements: Placements): boolean {
+  const seen = new Set([one]);
+  for (const { spec, application } of seen) {
+    for (const { name, namespace = application.namespace } of spec?.kustomization?.dependsOn ?? []) {
+      const [next] = placements.named(namespace, name);
+      if (next === wanted) return true;
+      if (next !== undefined) seen.add(next);
+    }
+  }
+  return false;
 }
 
 /** Placements that must have been applied before another one is removed, and have not: they may take objects over. */

@@ -26,3 +26,16 @@ test('a turn is kept for whom it was given to', () => {
   expect(lanes.enter('member', 'b')).toBe(true);
   expect(lanes.leave('b')).toBe('c');
 });
+
+test('who has something else to do waits in the other lane only, and takes no room of both', () => {
+  const lanes = new Lanes(1);
+  lanes.enter('removals', 'a');
+  expect(lanes.enter('removals', 'b')).toBe(false);
+  expect(lanes.enter('member', 'b')).toBe(true);
+  expect(lanes.leave('a')).toBeUndefined();
+  expect(lanes.leave('b')).toBeUndefined();
+  for (const lane of ['removals', 'member']) {
+    expect(lanes.enter(lane, `${lane} again`)).toBe(true);
+    expect(lanes.enter(lane, `${lane} more`)).toBe(false);
+  }
+});

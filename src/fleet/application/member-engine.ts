@@ -3,7 +3,7 @@ import type { ApplicationInventoryItem } from '../../api/application-status.ts';
 import type { CanaryStatus } from '../../api/canary-status.ts';
 import type { InventoryEntry, ObjectRef } from '../../gitops/sync/inventory.ts';
 import type { SyncOwner } from '../../gitops/sync/ownership.ts';
-import type { SyncOutcome, SyncRequest } from '../../gitops/sync/sync.ts';
+import type { RemoveOptions, SyncOutcome, SyncRequest } from '../../gitops/sync/sync.ts';
 import type { RolloutPlace } from './render-rollout.ts';
 
 /** What is remembered of a rollout, so that it can be taken away. */
@@ -24,10 +24,11 @@ export interface ClusterSync {
   remove(
     owner: SyncOwner,
     inventory: readonly InventoryEntry[],
-    options: { readonly prune: boolean; readonly timeoutMs: number },
+    options: RemoveOptions,
     signal: AbortSignal,
   ): Promise<SyncOutcome>;
-  onDrift(owner: SyncOwner, listener: () => void): () => void;
+  /** @param listener is told which entry of the inventory has drifted */
+  onDrift(owner: SyncOwner, listener: (id: string) => void): () => void;
   health(owner: SyncOwner): readonly ObjectHealth[];
   onHealth(owner: SyncOwner, listener: () => void): () => void;
   release(owner: SyncOwner): void;
@@ -41,7 +42,8 @@ export interface ClusterRollouts {
   /** What must be there before pods are: the namespace with its label. */
   prepare(rollout: Rollout, place: RolloutPlace, signal: AbortSignal): Promise<void>;
   install(rollout: Rollout, place: RolloutPlace, signal: AbortSignal): Promise<InstalledRollout>;
-  remove(installed: InstalledRollout, place: RolloutPlace, signal: AbortSignal): Promise<void>;
+  /** @returns false where another policy has taken it over */
+  remove(installed: InstalledRollout, place: RolloutPlace, signal: AbortSignal): Promise<boolean>;
   canaryStatus(namespace: string, name: string): CanaryStatus | undefined;
   subscribe(listener: (canary: { readonly namespace: string; readonly name: string }) => void): () => void;
 }

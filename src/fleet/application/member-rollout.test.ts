@@ -74,6 +74,7 @@ describe('install', () => {
     const asGit = { fieldManager: 'viridian-gitops', force: true };
     const { metadata } = await world.run(world.client.resource(namespaceKind).apply(git, asGit));
     expect(metadata.labels).toMatchObject({ 'istio-injection': 'enabled', team: 'a' });
+    expect(metadata.annotations).toEqual({ 'kurator.dev/rollout': place.policyName });
     const namespace = { ...git, metadata: { name: 'webapp', labels: { 'istio-injection': 'enabled' } } };
     await world.run(world.client.resource(namespaceKind).apply(namespace, asGit));
     life.requests.length = 0;

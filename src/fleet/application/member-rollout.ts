@@ -137,20 +137,24 @@ export class MemberRollouts implements ClusterRollouts {
    * Takes a rollout away: the workload serves again first, then all the rest goes. Nothing is an error that is gone
    * already.
    *
+   * @returns false where another policy has taken it over
    * @throws TypedError `RolloutNotRestored` (retry) when the agent does not do its part within a minute
    */
-  async remove(installed: InstalledRollout, place: RolloutPlace, signal: AbortSignal): Promise<void> {
-    await this.#alone(installed, signal, async () => {
+  async remove(installed: InstalledRollout, place: RolloutPlace, signal: AbortSignal): Promise<boolean> {
+    return this.#alone(installed, signal, async () => {
       const { namespace } = installed;
       const key = formatKey(installed);
       if (this.#isWantedBy(key, place)) this.#wanted.delete(key);
       const engine = await this.#caches.engine(signal);
+      const canary = engine?.canaries.get(installed);
+      const isOurOwn = canary === undefined || isOurs(canary, place);
       await this.#takeAway(installed, place, engine, signal);
       const isLast = (): boolean => !this.#isNamespaceInUse(namespace, engine);
-      if (!isLast()) return;
+      if (!isLast()) return isOurOwn;
       const { namespaces } = await this.#caches.surroundings(namespace, signal);
       if (isLast()) await withdrawInjection(namespaces, namespace, signal);
       if (isLast()) this.#caches.leave(namespace);
+      return isOurOwn;
     });
   }
 

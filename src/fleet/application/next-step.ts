@@ -11,7 +11,7 @@ export const noArtifact = 'Source artifact not found';
 
 /** For a source that cannot be fetched. @param revision the one that stays in use */
 export function nextForSource(
-  reason: string,
+  { reason, isStalled }: { readonly reason: string; readonly isStalled: boolean },
   { spec }: Pick<Application, 'spec'>,
   revision: string | undefined,
 ): string {
@@ -21,14 +21,18 @@ export function nextForSource(
       : `Revision ${revision} stays in use: what serves on clusters serves on`;
   const { secretRef } = spec.source.gitRepository ?? {};
   const where = 'spec.source.gitRepository';
+  const credentials = `look at Secret ${secretRef?.name ?? ''}, or fix ${where}.secretRef`;
   const steps: Readonly<Record<string, string>> = {
     URLInvalid: `fix ${where}.url`,
     EmptyGitRepository: `commit something, or fix ${where}.url`,
-    AuthenticationFailed: `look at Secret ${secretRef?.name ?? ''}, or fix ${where}.secretRef`,
+    AuthenticationFailed: credentials,
+    InvalidProviderConfiguration: credentials,
   };
   const login =
     secretRef === undefined ? `${where}.secretRef, if a login is needed` : `Secret ${secretRef.name}`;
-  const look = `look at ${where} and ${login}; git ls-remote with that URL shows what git sees`;
+  const look = isStalled
+    ? `fix ${where}`
+    : `look at ${where} and ${login}; git ls-remote with that URL shows what git sees`;
   return `. ${meaning}. Next: ${steps[reason] ?? look}`;
 }
 
@@ -62,6 +66,7 @@ export function nextForPlacement(
     DependencyNotReady: `. ${stays}. It begins by itself when that is ready`,
     ClusterNotReady: `. Next: ${kubectl} describe attachedcluster ${cluster.name}`,
     ClusterMissing: `. What runs there goes on. Next: attach it again, or take it out of the Fleet`,
+    RolloutStalled: '. What serves there serves on. Next: fix the rollout of the policy',
     RolloutFailed: `. Next, on ${cluster.name}: kubectl -n ${namespace} describe canary ${name}`,
   };
   return steps[reason] ?? '';

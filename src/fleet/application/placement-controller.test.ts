@@ -77,8 +77,10 @@ test('what is done already does not wait for a dependency', async () => {
   expect(await world.placements()).toContain(`${placement} True ReconciliationSucceeded`);
 });
 
-test('a rollout that is to be repaired waits while the cluster has much to do, and is not forgotten', async () => {
-  const extras = [0, 1, 2, 3].map((i) => `extra-${i}`);
+const extras = [0, 1, 2, 3].map((i) => `extra-${i}`);
+
+/** The walkthrough with four more policies, each of which has a ConfigMap. */
+async function deliverExtras(): Promise<void> {
   const files = extras.map((name): [string, string] => [
     `${name}/map.yaml`,
     `{ apiVersion: v1, kind: ConfigMap, metadata: { name: ${name}, namespace: default } }`,
@@ -90,6 +92,27 @@ test('a rollout that is to be repaired waits while the cluster has much to do, a
       syncPolicies.push({ destination: { fleet: 'quickstart' }, kustomization });
     }
   });
+}
+
+test('what cannot be removed holds nothing up that is to be delivered to its cluster', async () => {
+  await deliverExtras();
+  const maps = world.member(one).resource(configMapKind);
+  for (const name of extras) {
+    const patch = { metadata: { finalizers: ['example.com/held'] } };
+    await world.run(maps.patch({ namespace: 'default', name }, 'merge', patch));
+  }
+  await deliver();
+  expect((await world.verdict()).message).toContain('to be removed');
+
+  const images = [{ name: 'ghcr.io/stefanprodan/podinfo', newTag: '9.9.9' }];
+  await deliver(
+    ({ spec: { syncPolicies } }) => void Object.assign(syncPolicies[1]?.kustomization ?? {}, { images }),
+  );
+  expect(await world.imageOf(one, 'podinfo', 'default')).toMatch(/:9\.9\.9$/);
+});
+
+test('a rollout that is to be repaired waits while the cluster has much to do, and is not forgotten', async () => {
+  await deliverExtras();
   expect(await world.verdict()).toMatchObject({ phase: 'Ready' });
   await world.settle(20_000);
 

@@ -11,6 +11,7 @@ import { clusterOf, type Placements } from './placements.ts';
 import type { PolicyBuilds } from './policy-builds.ts';
 import { retryDelayMs } from './retry-delay.ts';
 import {
+  engineMissing,
   failed,
   installRollout,
   rolloutFailed,
@@ -23,6 +24,7 @@ import {
 import { nextForPlacement } from './next-step.ts';
 import { changesMessage } from './placement-events.ts';
 import { PlacementWatches } from './placement-watches.ts';
+import { SharedObjects } from './shared-objects.ts';
 
 export interface PlacementControllerOptions extends Pick<
   ControllerOptions,
@@ -40,14 +42,19 @@ export interface PlacementControllerOptions extends Pick<
   /** Nothing is left of a placement that was to be removed. */
   readonly onGone: (placement: Placement) => void;
   readonly report: (placement: Placement, type: EventType, reason: string, message: string) => void;
+  /** See {@link SharedObjects}. */
+  readonly recall: () => void;
 }
 
-/** Runs at once on one cluster. */
+/** Runs at once on one cluster, and as many removals. */
 const laneWidth = 4;
 /** Runs at once. They mostly wait for clusters, and more than this are an overload of the manager itself. */
 const concurrency = 256;
 /** Runs have deadlines of their own; this one is for what nobody has thought of. */
 const timeoutMs = 3_600_000;
+
+/** The longest wait until another look whether a cluster has a rollout agent by now, in milliseconds. */
+const engineMs = 30_000;
 
 /** Until a connection that was lost, and is back, is used again. */
 const lostMs = 1000;
@@ -63,10 +70,13 @@ export class PlacementController {
   /** Who waits, by the `NAMESPACE/NAME` of what is waited for. */
   readonly #waiting = new Map<string, Set<string>>();
   readonly #watches: PlacementWatches;
+  readonly #shared: SharedObjects;
 
   constructor(options: PlacementControllerOptions) {
     this.#options = options;
-    this.#watches = new PlacementWatches({ ...options, onDue: (placement) => this.enqueue(placement) });
+    const onDue = (placement: Placement): void => this.enqueue(placement);
+    this.#watches = new PlacementWatches({ ...options, onDue });
+    this.#shared = new SharedObjects({ ...options, onDue });
     this.#controller = new Controller({
       ...options,
       name: 'placement',
@@ -156,7 +166,7 @@ export class PlacementController {
     if (reason !== undefined) return this.#postpone(placement, reason);
     const waitMs = placement.notBefore - this.#options.clock.monotonic();
     if (waitMs > 0) return { requeueAfterMs: waitMs };
-    if (!this.#lanes.enter(clusterOf(placement), placement.key)) return undefined;
+    if (!this.#lanes.enter(laneOf(placement, task), placement.key)) return undefined;
     return this.#run(placement, task, reachable, signal);
   }
 
@@ -240,8 +250,9 @@ export class PlacementController {
     if (turn.signal.aborted) return undefined;
     if (outcome === 'gone') return this.#gone(placement);
     this.#settle(placement, outcome);
+    this.#shared.tell(placement, outcome.changes);
     if (task.kind === 'sync') placement.learn(bookkeeping(task, outcome.ready));
-    if (outcome.ready.outlook === 'retrying') return this.#again(placement, task);
+    if (outcome.ready.outlook === 'retrying') return this.#again(placement, task, outcome.ready);
     placement.failures = 0;
     turn.done();
     placement.expect();
@@ -285,16 +296,18 @@ export class PlacementController {
       builds: buildsOf(placement),
       siblings: siblingsOf(placement),
       image,
+      heirOf: (id) => this.#shared.heirOf(placement, id),
       persist: () => persist(placement),
       report: (...event) => report(placement, ...event),
       signal,
     };
   }
 
-  #again(placement: Placement, task: SyncTask | RemoveTask): Result {
+  #again(placement: Placement, task: SyncTask | RemoveTask, { reason }: Readiness): Result {
     placement.failures += 1;
     const policy = task.kind === 'sync' ? (task.spec.kustomization ?? {}) : {};
-    const waitMs = retryDelayMs(placement.failures, policy, this.#options.random);
+    const delayMs = retryDelayMs(placement.failures, policy, this.#options.random);
+    const waitMs = reason === engineMissing ? Math.min(delayMs, engineMs) : delayMs;
     placement.notBefore = this.#options.clock.monotonic() + waitMs;
     return { requeueAfterMs: waitMs };
   }
@@ -328,6 +341,13 @@ export class PlacementController {
     this.#wake(placement);
     this.#options.onGone(placement);
   }
+}
+
+/** A removal waits for pods and finalizers, long perhaps: what is to be delivered must not wait for it. */
+function laneOf(placement: Placement, task: SyncTask | RemoveTask): string {
+  const hasRollout = placement.known.rollout !== undefined;
+  const removes = task.kind === 'remove' || (hasRollout && task.spec.rollout === undefined);
+  return removes ? `${clusterOf(placement)} removals` : clusterOf(placement);
 }
 
 function isEmpty({ known }: Placement, { prune }: RemoveTask): boolean {

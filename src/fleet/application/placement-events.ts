@@ -1,4 +1,4 @@
-import type { CanaryStatus } from '../../api/canary-status.ts';
+import { type CanaryStatus, rolloutHindrance } from '../../api/canary-status.ts';
 import { formatRef } from '../../gitops/sync/inventory.ts';
 import type { SyncChange } from '../../gitops/sync/sync.ts';
 import type { EventType } from '../../kube/event-correlator.ts';
@@ -28,20 +28,26 @@ const meanings: Readonly<Record<string, string>> = {
   Failed: 'the new version was taken back; all traffic goes to the version before it',
 };
 
-/** Reports that the rollout of a placement has come to another phase than the one that was known before. */
+/** Reports that the rollout of a placement has come to another phase than the one before, or to a standstill. */
 export function reportPhase(
   placement: Placement,
   before: CanaryStatus | undefined,
   report: (type: EventType, reason: string, message: string) => void,
 ): void {
   const { rollout, canary } = placement.known;
+  if (rollout === undefined) return;
   const { phase = '', failedChecks = 0, conditions = [] } = canary ?? {};
+  const where = `${rollout.namespace}/${rollout.name} on ${placement.cluster.name}`;
+  const stop = rolloutHindrance(canary);
+  if (stop?.type === 'Stalled' && stop.message !== rolloutHindrance(before)?.message) {
+    const stalled = 'RolloutStalled';
+    report('Warning', stalled, `${where}: ${stop.message}${nextForPlacement(stalled, placement)}`);
+  }
   const meaning = meanings[phase];
-  if (meaning === undefined || before?.phase === phase || rollout === undefined) return;
+  if (meaning === undefined || before?.phase === phase) return;
   const checks = phase === 'Progressing' && failedChecks > 0 ? ` (${failedChecks} checks failed)` : '';
   const why = phase === 'Failed' ? (conditions[0]?.message ?? '').replace(/\.$/, '') : '';
   const reason = `Rollout${phase}`;
-  const where = `${rollout.namespace}/${rollout.name} on ${placement.cluster.name}`;
   const next = nextForPlacement(reason, placement);
   const message = `${where}: ${meaning}${checks}${why === '' ? '' : `. ${why}`}${next}`;
   report(phase === 'Failed' ? 'Warning' : 'Normal', reason, message);

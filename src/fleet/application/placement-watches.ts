@@ -19,14 +19,28 @@ interface Watch {
   readonly stop: () => void;
 }
 
-/** Between two runs that repair what somebody changes again and again. */
+/** Between two runs that repair drift. */
 const driftGapMs = 10_000;
+/** An object that has not drifted for so long drifts for the first time. */
+const calmMs = 300_000;
+/** So often an object is repaired without a longer wait. */
+const patience = 6;
+
+/** The repairs of one object. */
+interface Repairs {
+  /** When the last one was due, or the next one is, in monotonic milliseconds. */
+  readonly dueAt: number;
+  /** Without a calm before it. */
+  readonly count: number;
+}
 
 /** Follows what is at places between two runs: drift, health, and Canaries. */
 export class PlacementWatches {
   readonly #options: PlacementWatchesOptions;
   readonly #watches = new Map<Placement, Watch>();
-  /** When drift was last repaired, or is to be, in monotonic milliseconds. */
+  /** By the id of the object. */
+  readonly #repairs = new WeakMap<Placement, Map<string, Repairs>>();
+  /** When any was last due, in monotonic milliseconds. */
   readonly #repairedAt = new WeakMap<Placement, number>();
   /** What was asked for the Canary of a placement. */
   readonly #followed = new WeakMap<Placement, ClusterRollouts>();
@@ -46,7 +60,8 @@ export class PlacementWatches {
       placement.learn({ unhealthy });
     };
     const stops = [sync.onHealth(owner, look)];
-    if (repairsDrift(task)) stops.push(sync.onDrift(owner, () => this.#repair(placement)));
+    const intervalMs = intervalOf(task);
+    if (intervalMs > 0) stops.push(sync.onDrift(owner, (id) => this.#repair(placement, id, intervalMs)));
     this.#watches.set(placement, { sync, stop: () => stops.forEach((stop) => stop()) });
     look();
   }
@@ -72,7 +87,7 @@ export class PlacementWatches {
     if (watch === undefined || watch.sync === sync) return;
     this.#stop(placement);
     placement.learn({ unhealthy: [] });
-    if (placement.task.kind === 'sync' && repairsDrift(placement.task)) placement.ask();
+    if (placement.task.kind === 'sync' && intervalOf(placement.task) > 0) placement.ask();
   }
 
   /** Ends what goes on at a place, for good. */
@@ -132,18 +147,38 @@ export class PlacementWatches {
     this.#watches.delete(placement);
   }
 
-  #repair(placement: Placement): void {
+  #repair(placement: Placement, id: string, intervalMs: number): void {
     const now = this.#options.clock.monotonic();
-    const last = this.#repairedAt.get(placement) ?? -Infinity;
-    // Of changes that come while a repair is awaited, none puts it off.
-    const due = last > now ? last : Math.max(now, last + driftGapMs);
-    placement.notBefore = Math.max(placement.notBefore, due);
+    const due = this.#dueAt(placement, id, intervalMs, now);
     this.#repairedAt.set(placement, due);
+    // One that is due earlier, for another object, repairs this one too.
+    const isAwaited = placement.failures === 0 && placement.notBefore > now;
+    placement.notBefore = isAwaited ? Math.min(placement.notBefore, due) : Math.max(placement.notBefore, due);
     placement.ask();
     this.#options.onDue(placement);
   }
+
+  /**
+   * When to repair an object: at once, unless somebody changes it again and again. That is a fight which nobody wins:
+   * it goes on ever more slowly, down to once in the interval.
+   */
+  #dueAt(placement: Placement, id: string, intervalMs: number, now: number): number {
+    const all = this.#repairs.get(placement) ?? new Map<string, Repairs>();
+    this.#repairs.set(placement, all);
+    const before = all.get(id) ?? { dueAt: -Infinity, count: 0 };
+    // Of changes that come while a repair is awaited, none puts it off.
+    if (before.dueAt > now) return before.dueAt;
+    const isCalm = now - before.dueAt >= calmMs;
+    const count = isCalm ? 1 : before.count + (placement.isDue ? 0 : 1);
+    const gapMs = count <= patience ? 0 : Math.min(driftGapMs * 2 ** (count - patience), intervalMs);
+    const last = this.#repairedAt.get(placement) ?? -Infinity;
+    const dueAt = Math.max(now, before.dueAt + gapMs, Math.min(last, now) + driftGapMs);
+    all.set(id, { dueAt, count });
+    return dueAt;
+  }
 }
 
-function repairsDrift({ spec }: SyncTask): boolean {
-  return parseDuration(spec.kustomization?.interval ?? '0s') > 0;
+/** The interval of a sync, in milliseconds; 0: drift is not repaired. */
+function intervalOf({ spec }: SyncTask): number {
+  return parseDuration(spec.kustomization?.interval ?? '0s');
 }

@@ -144,11 +144,14 @@ export class Placement {
    * @returns whether there is something to do
    */
   assign(task: Task, trigger: string): boolean {
-    const isNew = trigger !== this.#trigger;
+    const isNew = trigger !== this.#trigger || this.#isAnotherTry(task);
     if (task.kind !== this.task.kind) this.#run?.abort();
     this.task = task;
     if (task.kind === 'sync') this.spec = task.spec;
-    if (!isNew) return false;
+    if (!isNew) {
+      if (task.kind === 'sync' && !this.isDue) this.#observe(task);
+      return false;
+    }
     this.#trigger = trigger;
     this.failures = 0;
     this.notBefore = 0;
@@ -156,6 +159,21 @@ export class Placement {
     else if (this.#asked > 0 || !this.#isDoneAlready(task)) this.#asked += 1;
     this.expect();
     return this.isDue;
+  }
+
+  /** What has failed may do better after any change of the Application. */
+  #isAnotherTry(task: Task): boolean {
+    return (
+      task.kind === 'sync' &&
+      this.task.kind === 'sync' &&
+      task.generation !== this.task.generation &&
+      this.#known.ready?.outlook !== 'done'
+    );
+  }
+
+  /** Of a change that is none for this placement. */
+  #observe({ generation }: SyncTask): void {
+    if (this.#known.ready?.outlook === 'done') this.learn({ generation, observedGeneration: generation });
   }
 
   /** What has been found out no longer holds when something new is to be done. */

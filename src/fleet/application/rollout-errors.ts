@@ -31,11 +31,26 @@ export function missingService({ namespace, serviceName }: InstalledRollout, clu
   );
 }
 
+/** @param ports that the Service has */
+export function missingPort(
+  { namespace, serviceName }: InstalledRollout,
+  port: number,
+  ports: readonly string[],
+  cluster: string,
+): TypedError {
+  return new TypedError(
+    `Service ${namespace}/${serviceName} has no port ${port} on cluster ${cluster}, and would lose those that it has ` +
+      `(${ports.join(', ')}). Fix port or serviceName; traffic is as before`,
+    { code: 'ServicePortMissing', next: 'wait' },
+  );
+}
+
 /** Nobody tells us when that changes. */
 export function missingEngine(cluster: string): TypedError {
   return new TypedError(
     `cluster ${cluster} does not serve Canaries (flagger.app/v1beta1): no rollout agent was installed there. ` +
-      'Enable it with spec.plugin.flagger of the Fleet; traffic is as before',
+      'Enable it with spec.plugin.flagger of the Fleet, or run viridian agent for the host cluster; ' +
+      'traffic is as before',
     { code: 'RolloutEngineMissing', next: 'retry' },
   );
 }

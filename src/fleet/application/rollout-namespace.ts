@@ -2,7 +2,7 @@ import type { CachedResource } from '../../kube/cached-resource.ts';
 import { ownedBy } from '../../machinery/managed-fields/managed-fields.ts';
 import { asJson, type Unstructured } from '../../machinery/object.ts';
 import type { InstalledRollout } from './member-engine.ts';
-import type { RolloutPlace } from './render-rollout.ts';
+import { rolloutAnnotation, type RolloutPlace } from './render-rollout.ts';
 import { injectionDisabled, missingNamespace } from './rollout-errors.ts';
 import { memberRolloutManager } from './rollout-ownership.ts';
 
@@ -27,7 +27,13 @@ export async function keepInjection(
   if (provider !== 'istio') return;
   const value = live?.metadata.labels?.[injectionLabel] ?? 'enabled';
   if (value !== 'enabled') throw injectionDisabled(name, value, place.cluster);
-  await namespaces.apply(namespace(name, live, { [injectionLabel]: 'enabled' }), { signal });
+  // One that was made for a rollout says so, whoever else uses it later.
+  const maker = live === undefined ? place.policyName : live.metadata.annotations?.[rolloutAnnotation];
+  const metadata = {
+    labels: { [injectionLabel]: 'enabled' },
+    ...(maker === undefined ? {} : { annotations: { [rolloutAnnotation]: maker } }),
+  };
+  await namespaces.apply(namespace(name, live, metadata), { signal });
 }
 
 /** @throws TypedError `NamespaceMissing` */
@@ -51,14 +57,14 @@ export async function withdrawInjection(
 ): Promise<void> {
   const live = namespaces.get({ name });
   if (live === undefined || ownedBy(asJson(live), memberRolloutManager, 'Apply').isEmpty) return;
-  await namespaces.apply(namespace(name, live, undefined), { signal });
+  await namespaces.apply(namespace(name, live), { signal });
 }
 
 /** With the uid, so that one that has gone meanwhile is not made anew. */
 function namespace(
   name: string,
   live: Unstructured | undefined,
-  labels: Record<string, string> | undefined,
+  more: Pick<Unstructured['metadata'], 'labels' | 'annotations'> = {},
 ): Unstructured {
   const uid = live?.metadata.uid;
   return {
@@ -67,7 +73,7 @@ function namespace(
     metadata: {
       name,
       ...(uid === undefined ? {} : { uid }),
-      ...(labels === undefined ? {} : { labels }),
+      ...more,
     },
   };
 }

@@ -5,9 +5,10 @@ import type { KubeObject } from '../../machinery/object.ts';
 import type { InstalledRollout } from './member-engine.ts';
 import { renderMetricTemplates, renderTestLoader, type RolloutPlace } from './render-rollout.ts';
 import type { EngineObjects, Surroundings } from './rollout-caches.ts';
-import { missingService, missingWorkload, notOurs } from './rollout-errors.ts';
+import { missingPort, missingService, missingWorkload, notOurs } from './rollout-errors.ts';
 import { checkNamespace } from './rollout-namespace.ts';
 import { placeOfOwner } from './rollout-ownership.ts';
+import { lacksPort, portNumbers } from './target-port.ts';
 
 interface RolloutRoom {
   readonly rollout: Rollout;
@@ -20,14 +21,17 @@ interface RolloutRoom {
 /**
  * Whether a rollout can be installed: what it needs is there, and nothing that it would write is somebody else's.
  *
- * @throws TypedError `NamespaceMissing`, `WorkloadMissing`, `ServiceMissing`, `AlreadyOwned`
+ * @throws TypedError `NamespaceMissing`, `WorkloadMissing`, `ServiceMissing`, `ServicePortMissing`, `AlreadyOwned`
  */
 export function checkRoom({ rollout, installed, place, engine, around }: RolloutRoom): void {
   const { namespace, kind, name, serviceName } = installed;
   checkNamespace(around.namespaces, namespace, place, false);
   const workloads = kind === 'DaemonSet' ? around.daemonSets : around.deployments;
   if (!isThere(workloads, namespace, name)) throw missingWorkload(installed, place.cluster);
-  if (!isThere(around.services, namespace, serviceName)) throw missingService(installed, place.cluster);
+  const service = around.services.get({ namespace, name: serviceName });
+  if (service === undefined || isLeaving(service)) throw missingService(installed, place.cluster);
+  if (lacksPort(rollout, service))
+    throw missingPort(installed, rollout.port, portNumbers(service), place.cluster);
   checkCanaries(installed, place, engine.canaries);
   const templates = renderMetricTemplates(rollout, place);
   checkOwner(engine.metricTemplates, templates, place, 'give the metric another name');
@@ -46,7 +50,11 @@ export function checkRoom({ rollout, installed, place, engine, around }: Rollout
 
 function isThere(resource: CachedResource, namespace: string, name: string): boolean {
   const live = resource.get({ namespace, name });
-  return live !== undefined && live.metadata.deletionTimestamp === undefined;
+  return live !== undefined && !isLeaving(live);
+}
+
+function isLeaving({ metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined;
 }
 
 /** One Canary for a workload, and one for a Service. */

@@ -1,14 +1,10 @@
 import type { Rollout } from '../../api/application.ts';
 import { parseDuration } from '../../base/duration.ts';
-import { errorMessage, nextStep } from '../../base/errors.ts';
+import { errorMessage, nextStep, TypedError } from '../../base/errors.ts';
 import { entryOf, type InventoryEntry, refOfObject } from '../../gitops/sync/inventory.ts';
-import type { SyncChange, SyncFailure, SyncOutcome } from '../../gitops/sync/sync.ts';
-import {
-  applicationLabel,
-  namespaceLabel,
-  policyLabel,
-  type SyncOwner,
-} from '../../gitops/sync/ownership.ts';
+import type { HeirOf, SyncChange, SyncFailure, SyncOutcome } from '../../gitops/sync/sync.ts';
+import { policyLabels } from '../../gitops/sync/ownership.ts';
+import { ApiError } from '../../kube/api-error.ts';
 import type { EventType } from '../../kube/event-correlator.ts';
 import type { Unstructured } from '../../machinery/object.ts';
 import type { InstalledRollout } from './member-engine.ts';
@@ -28,6 +24,7 @@ export interface PlacementRun {
   readonly siblings: readonly Placement[];
   /** Of test loaders. */
   readonly image: string;
+  readonly heirOf: HeirOf;
   /** Resolves when what is known of the placement outlives this process. */
   readonly persist: () => Promise<void>;
   readonly report: (type: EventType, reason: string, message: string) => void;
@@ -42,6 +39,8 @@ export interface RunOutcome {
 
 /** The reason when objects are applied, but their rollout is not there. */
 export const rolloutFailed = 'RolloutInstallFailed';
+/** The same, because nobody there runs rollouts. */
+export const engineMissing = 'RolloutEngineMissing';
 
 const unsupportedHelm = 'helm is not supported yet: nothing is installed. Use kustomization';
 const shortestTimeoutMs = 30_000;
@@ -66,7 +65,10 @@ export async function syncPlacement(run: PlacementRun, task: SyncTask): Promise<
     return failed(error.reason, error.message, true);
   }
   const { rollout: installed, entries } = placement.known;
-  const isHeld = installed !== undefined && isPruned(installed, entries, objects, kustomization.prune);
+  const isHeld =
+    installed !== undefined &&
+    isPruned(installed, entries, objects, kustomization.prune) &&
+    run.heirOf(workloadId(installed)) === undefined;
   const isUnwanted =
     installed !== undefined &&
     (rollout === undefined || isHeld || !isSameRollout(installed, plannedRollout(rollout)));
@@ -91,7 +93,7 @@ export async function syncPlacement(run: PlacementRun, task: SyncTask): Promise<
 }
 
 function applyObjects(
-  { placement, reachable, persist, signal }: PlacementRun,
+  { placement, reachable, heirOf, persist, signal }: PlacementRun,
   kustomization: NonNullable<SyncTask['spec']['kustomization']>,
   revision: string,
   objects: readonly Unstructured[],
@@ -105,6 +107,7 @@ function applyObjects(
       prune: kustomization.prune,
       force: kustomization.force,
       timeoutMs: timeoutOf(kustomization),
+      heirOf,
       inventory: placement.known.entries,
       remember: async (inventory) => {
         placement.learn({ entries: inventory });
@@ -117,11 +120,11 @@ function applyObjects(
 
 /** Takes all away that is on the cluster: the rollout first, so that the workload serves again. */
 export async function removePlacement(run: PlacementRun, task: RemoveTask): Promise<RunOutcome | 'gone'> {
-  const { placement, reachable, signal } = run;
+  const { placement, reachable, heirOf, signal } = run;
   const { rollout, ready } = placement.known;
   // Nobody may think that it is still as it was applied.
   if (ready?.reason !== 'RemovalFailed') placement.learn({ ready: removing('Removing', 'being removed') });
-  const options = { prune: task.prune, timeoutMs: removalTimeoutMs };
+  const options = { prune: task.prune, timeoutMs: removalTimeoutMs, heirOf };
   // One that another policy has taken over stays: it has the labels of that one now.
   if (rollout !== undefined && !(await givesBack(run, rollout))) {
     // It does not get ready. Where it is about to go, there is nothing to give back, and nothing to wait for.
@@ -179,8 +182,17 @@ export async function installRollout(run: PlacementRun, rollout: Rollout): Promi
     return undefined;
   } catch (error) {
     if (signal.aborted) throw error;
-    return failed(rolloutFailed, errorMessage(error), nextStep(error) === 'stalled').ready;
+    const isMissing = error instanceof TypedError && error.code === engineMissing;
+    const reason = isMissing ? engineMissing : rolloutFailed;
+    return failed(reason, whyNotInstalled(error), nextStep(error) === 'stalled').ready;
   }
+}
+
+/** What the cluster has against an object tells nobody what to do about it; our own errors do. */
+function whyNotInstalled(error: unknown): string {
+  const message = errorMessage(error);
+  if (!(error instanceof ApiError)) return message;
+  return `${message}. Traffic is as before, and this is tried again. Next: fix the rollout of the policy, or what the cluster has against it`;
 }
 
 /** Before pods are made. What is wrong is said by the installation, which comes across it too: objects are applied. */
@@ -207,8 +219,9 @@ async function givesBack(run: PlacementRun, installed: InstalledRollout): Promis
 }
 
 async function removeRollout(run: PlacementRun, installed: InstalledRollout): Promise<void> {
-  await run.reachable.rollouts().remove(installed, placeOf(run), run.signal);
+  const isRemoved = await run.reachable.rollouts().remove(installed, placeOf(run), run.signal);
   run.placement.learn({ rollout: undefined, canary: undefined });
+  if (!isRemoved) return;
   const { namespace, kind, name } = installed;
   const message = `${kind} ${namespace}/${name} on ${run.placement.cluster.name} serves by itself again`;
   run.report('Normal', 'RolloutRemoved', message);
@@ -223,15 +236,11 @@ function placeOf({ placement, image, siblings }: PlacementRun): RolloutPlace {
   );
   return {
     policyName: owner.policy,
-    labels: labelsOf(owner),
-    takesOver: going.map((other) => labelsOf(other.owner)),
+    labels: policyLabels(owner),
+    takesOver: going.map((other) => policyLabels(other.owner)),
     cluster: cluster.name,
     image,
   };
-}
-
-function labelsOf({ application, namespace, policy }: SyncOwner): Readonly<Record<string, string>> {
-  return { [applicationLabel]: application, [namespaceLabel]: namespace, [policyLabel]: policy };
 }
 
 function isSameCluster({ cluster: one }: Placement, { cluster: other }: Placement): boolean {

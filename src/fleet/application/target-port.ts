@@ -1,7 +1,7 @@
 import type { Canary } from '../../api/canary.ts';
 import type { Rollout } from '../../api/application.ts';
 import { rolloutFieldManager } from '../../gitops/sync/co-ownership.ts';
-import { isObject, own } from '../../machinery/json.ts';
+import { isObject, type JsonObject, own } from '../../machinery/json.ts';
 import { fieldPath } from '../../machinery/managed-fields/field-path.ts';
 import type { FieldSet } from '../../machinery/managed-fields/field-set.ts';
 import { ownedBy } from '../../machinery/managed-fields/managed-fields.ts';
@@ -18,12 +18,25 @@ export function targetPortOf(
 ): string | number | undefined {
   const known = canary?.spec.service;
   if (known?.port === port && isTaken(service)) return known.targetPort;
+  const found = portsOf(service).find((one) => own(one, 'port') === port);
+  const target = found && own(found, 'targetPort');
+  return typeof target === 'string' || typeof target === 'number' ? target : undefined;
+}
+
+/** Whether a Service would lose all its ports to a rollout: none of them is the rollout's. */
+export function lacksPort({ port }: Pick<Rollout, 'port'>, service: Unstructured): boolean {
+  return !isTaken(service) && !portsOf(service).some((one) => own(one, 'port') === port);
+}
+
+/** Numbers of the ports of a Service. */
+export function portNumbers(service: Unstructured): readonly string[] {
+  return portsOf(service).map((one) => JSON.stringify(own(one, 'port')));
+}
+
+function portsOf(service: Unstructured): readonly JsonObject[] {
   const spec = own(asJson(service), 'spec');
   const ports = isObject(spec) ? own(spec, 'ports') : undefined;
-  if (!Array.isArray(ports)) return undefined;
-  const found = ports.find((one) => isObject(one) && own(one, 'port') === port);
-  const target = isObject(found) ? own(found, 'targetPort') : undefined;
-  return typeof target === 'string' || typeof target === 'number' ? target : undefined;
+  return Array.isArray(ports) ? ports.filter(isObject) : [];
 }
 
 /** Whether the engine has written the ports, in whatever way. */

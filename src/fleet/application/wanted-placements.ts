@@ -31,30 +31,22 @@ export function wantedPlacements(
   clusters: readonly ClusterRef[],
   isSelected: IsSelected,
 ): readonly WantedPlacement[] {
-  const wanted = spec.syncPolicies.flatMap((policy, i) => {
+  return spec.syncPolicies.flatMap((policy, i) => {
     const name = policyName(metadata.name ?? '', spec, i);
     // The destination of a policy replaces that of the Application as a whole.
     const destination = policy.destination ?? spec.destination;
     return clusters
       .filter((cluster) => isSelected(destination, cluster))
-      .map((cluster) => ({ policy: name, cluster, spec: policy, fullName: fullName(name, cluster) }));
-  });
-  const counts = new Map<string, number>();
-  for (const { fullName: name } of wanted) {
-    const cut = name.slice(0, maxName);
-    counts.set(cut, (counts.get(cut) ?? 0) + 1);
-  }
-  return wanted.map(({ fullName: name, ...placement }) => {
-    const cut = name.slice(0, maxName);
-    // Kurator cuts and nothing more, so that two children may become one.
-    const isTaken = (counts.get(cut) ?? 0) > 1;
-    return {
-      ...placement,
-      name: isTaken ? `${name.slice(0, maxName - 9)}-${sha256(name).slice(0, 8)}` : cut,
-    };
+      .map((cluster) => ({ name: placementName(name, cluster), policy: name, cluster, spec: policy }));
   });
 }
 
-function fullName(policy: string, { kind, name }: ClusterRef): string {
-  return `${policy}-${kind}-${name}`.toLowerCase();
+/**
+ * Kurator cuts a name that is too long, and no more: two children may become one. Whether they do depends on which
+ * clusters there are, so a long name has a hash wherever it goes.
+ */
+function placementName(policy: string, { kind, name }: ClusterRef): string {
+  const full = `${policy}-${kind}-${name}`.toLowerCase();
+  if (full.length <= maxName) return full;
+  return `${full.slice(0, maxName - 9)}-${sha256(full).slice(0, 8)}`;
 }

@@ -296,7 +296,10 @@ export class PluginController {
 }
 
 function failure(task: ReturnType<typeof pluginTask>, message: string): PluginReport {
-  return { status: 'False', reason: task === 'install' ? 'InstallFailed' : 'RemovalFailed', message };
+  if (task !== 'install') return { status: 'False', reason: 'RemovalFailed', message };
+  const advice =
+    'fix spec.plugin.flagger of the Fleet, or the rights that the kubeconfig of the cluster gives';
+  return { status: 'False', reason: 'InstallFailed', message: `${message}. Next: ${advice}` };
 }
 
 /** Keys of the clusters where a fleet has, or is about to have, something. */
