@@ -83,6 +83,8 @@ export const errorCodes = {
     'The agent has not given a workload back in time. See that it runs; the primary goes on serving.',
   ServiceMissing: 'The Service of a rollout is not there. Apply it, or fix serviceName.',
   ServicePortMissing: 'The Service of a rollout has no such port. Fix port, or serviceName.',
+  StatusNotWritten:
+    'The API server refuses the status of an Application: it is too large, or the rights are missing. Nothing is applied meanwhile.',
   TlsRefused: 'A certificate was refused, on either side. Check the CA, the names in it and its dates.',
   TokenUnreadable: 'The file that holds the token cannot be read.',
   TooDeep: 'A value is nested too deeply to be taken in.',

@@ -26,6 +26,7 @@ import type { Placement } from './placement.ts';
 import type { PlacementController } from './placement-controller.ts';
 import type { Placements } from './placements.ts';
 import { SourceFollower } from './source-follower.ts';
+import { statusNotWritten } from './status-error.ts';
 import { wantedPlacements, type WantedPlacement } from './wanted-placements.ts';
 
 export interface ApplicationControllerOptions extends Pick<
@@ -355,6 +356,17 @@ export class ApplicationController {
   }
 
   async #write(state: ApplicationState): Promise<void> {
+    try {
+      await this.#writeStatus(state);
+    } catch (error) {
+      const refusal = statusNotWritten(error);
+      if (refusal === undefined) throw error;
+      this.report({ application: state.key }, 'Warning', refusal.code, refusal.message);
+      throw refusal;
+    }
+  }
+
+  async #writeStatus(state: ApplicationState): Promise<void> {
     const { caches, client, clock, random } = this.#options;
     const signal = this.#signal;
     let cached = caches.applications.get(state.key);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { getCondition } from '../../machinery/conditions.ts';
 import { SourceError } from '../../gitops/source/source-error.ts';
+import { ApiError } from '../../kube/api-error.ts';
 import type { KubeEvent } from '../../kube/event-correlator.ts';
 import { eventKind } from '../../kube/event-recorder.ts';
 import { names } from '../fleet-world.test-double.ts';
@@ -10,6 +11,7 @@ import {
   canaryKind,
   deploymentKind,
   fleetKind,
+  namespaceKind,
   secretKind,
   serviceKind,
 } from '../kinds.ts';
@@ -458,3 +460,25 @@ describe('without a fleet', () => {
     expect(await world.exists(one, deploymentKind, 'backend')).toBe(true);
   });
 });
+
+test.each([
+  [413, 'Request entity too large: limit is 3145728', 'split the Application'],
+  [500, 'etcdserver: request is too large', 'split the Application'],
+  [403, 'applications/status is forbidden', 'the rights of the manager'],
+])(
+  'a status that is refused (%i) is told by an event, and nothing is changed',
+  async (status, message, next) => {
+    world.onRequest = (request) => {
+      if (/^PATCH host .*\/status$/.test(request)) throw new ApiError(message, { status, reason: undefined });
+    };
+    await deliver();
+    expect(await warnings()).toContainEqual(
+      expect.stringMatching(new RegExp(`^Warning StatusNotWritten: .*${message}\\. .*Next: .*${next}`)),
+    );
+    expect(await world.exists('kurator-member1', namespaceKind, 'webapp', '')).toBe(false);
+
+    world.onRequest = () => {};
+    await world.settle(120_000);
+    expect(await world.exists('kurator-member1', namespaceKind, 'webapp', '')).toBe(true);
+  },
+);
