@@ -51,8 +51,23 @@ async function send({ method, path, body, headers = json }: Sent): Promise<Fetch
 }
 
 /** Where the real server fails with 5xx, too: none of them is a defect of this one. */
-const realFailures =
-  /resourceVersion should not be set|Too large resource version|doesn't match \$setElementOrder|range is full|failed to create typed patch object/;
+const realFailures = new RegExp(
+  [
+    'resourceVersion should not be set',
+    'Too large resource version',
+    'range is full',
+    'failed to create typed patch object',
+    // Strategic merge patches: whatever apimachinery does not name in `interpretStrategicMergePatchError`.
+    "doesn't match \\$setElementOrder",
+    'list element types are not identical',
+    'cannot merge lists without merge key',
+    'does not contain declared merge key',
+    'merging lists cannot yet be specified',
+    'no elements in any of the given slices',
+    String.raw`expected a (map\[string\]|\[\])interface \{\}, but received a`,
+    'unknown patch type',
+  ].join('|'),
+);
 
 /** The answer is a success, or a Status that says what is wrong. */
 async function expectAnswer(sent: Sent): Promise<void> {
