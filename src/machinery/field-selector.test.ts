@@ -63,6 +63,8 @@ describe('laws', () => {
 
   test('every text is parsed or refused with a typed error', () => {
     const token = fc.constantFrom('a', 'b', '=', '==', '!=', '!', ',', '\\', '\\,');
+    const termsOf = ({ terms }: FieldSelector): string[] =>
+      terms.map((term) => JSON.stringify(term)).toSorted();
     const texts = fc.oneof(
       fc.string(),
       fc.array(token).map((tokens) => tokens.join('')),
@@ -76,7 +78,8 @@ describe('laws', () => {
           expect(error).toMatchObject({ code: 'InvalidFieldSelector', next: 'stalled' });
           return;
         }
-        expect(String(parseFieldSelector(String(selector)))).toBe(String(selector));
+        // In another order, perhaps: as upstream, terms are sorted as they are written, and `==` is written `=`.
+        expect(termsOf(parseFieldSelector(String(selector)))).toEqual(termsOf(selector));
       }),
     );
   });
