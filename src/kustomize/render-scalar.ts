@@ -128,15 +128,16 @@ function wrapped(text: string, quote: string, indent: number, start: number): st
 function doubleQuoted(text: string, indent: number, start: number): string {
   let [result, column] = ['"', start + 1];
   const characters = Array.from(text);
+  // Go-yaml takes each character behind a byte order mark for one, and no space for a place to break the line.
+  const escapesAll = text.startsWith('\ufeff');
   for (const [i, character] of characters.entries()) {
-    const isInside = i > 0 && i < characters.length - 1;
+    const isInside = i > 0 && i < characters.length - 1 && !escapesAll;
     if (character === ' ' && column > width && isInside && characters[i - 1] !== ' ') {
       result += `\n${' '.repeat(indent)}${characters[i + 1] === ' ' ? '\\' : ''}`;
       column = indent + (characters[i + 1] === ' ' ? 1 : 0);
       continue;
     }
-    const written =
-      text.startsWith('\ufeff') || unprintableOrBreak.test(character) ? escaped(character) : character;
+    const written = escapesAll || unprintableOrBreak.test(character) ? escaped(character) : character;
     result += written;
     column += written.length;
   }

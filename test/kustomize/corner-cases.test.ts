@@ -184,6 +184,7 @@ const longTexts = (): string =>
     'x'.repeat(300),
     `${'word '.repeat(40)}\n${'word '.repeat(40)}\n`,
     `'${'é '.repeat(60)}'`,
+    `\ufeff${'word é\n'.repeat(40)}`,
   ]);
 const oddKeys = (): string =>
   JSON.stringify(
