@@ -1,3 +1,4 @@
+import { RE2JS } from 're2js';
 import { jsonClone, type Json } from '../machinery/json.ts';
 import { sizeOf, type Budget } from './budget.ts';
 import { buildError, unsupported } from './build-error.ts';
@@ -25,10 +26,10 @@ export function replace(resources: ResourceList, replacement: Replacement, where
   if (replacement.targets == null) throw buildError(`${where}: a replacement must have targets`);
   for (const target of replacement.targets) {
     if (target.select == null) throw buildError(`${where}: a target must have select`);
-    const isSelected = compileSelector(target.select, `${where}: select`, budget);
+    const isSelected = compileSelector(orToTheLetter(target.select), `${where}: select`, budget);
     const rejects = (target.reject ?? [])
       .filter(isFilled)
-      .map((one) => compileSelector(one, `${where}: reject`, budget));
+      .map((one) => compileSelector(orToTheLetter(one), `${where}: reject`, budget));
     const targets = resources.all.filter(
       (resource) => isSelected(resource) && !rejects.some((isRejected) => isRejected(resource)),
     );
@@ -40,6 +41,12 @@ export function replace(resources: ResourceList, replacement: Replacement, where
     }
   }
   resources.refresh(where);
+}
+
+/** Names were no patterns before kustomize 5.7: one like `$(profile)` still means what is written there. */
+function orToTheLetter(selector: Selector): Selector {
+  const { name } = selector;
+  return name === undefined || name === '' ? selector : { ...selector, name: `${name}|${RE2JS.quote(name)}` };
 }
 
 function isFilled(selector: Selector): boolean {

@@ -364,6 +364,15 @@ describe.skipIf(kubectl === undefined)('beside kubectl kustomize', () => {
       'a target with an empty part',
       copy(fromData, '{select: {kind: Deployment}, fieldPaths: [spec..replicas]}'),
     ],
+    [
+      'a target whose name would be an odd pattern',
+      {
+        ...over(
+          'replacements: [{source: {name: cm, fieldPath: data.a}, targets: [{select: {name: $(odd)}, fieldPaths: [data.b]}]}]',
+        ),
+        'cm.yaml': `${configMap('{a: "1"}', 'cm')}---\n${configMap('{b: "2"}', '$(odd)')}`,
+      },
+    ],
     ['a replacement without targets', over(`replacements: [{source: ${fromData}}]`)],
   ])('%s', (_, files) => {
     expect(ours(files)).toEqual(theirs(files));
