@@ -131,9 +131,10 @@ export class Accumulator {
     const images = [...(kustomization.images ?? []), ...(kustomization.imageTags ?? [])];
     setImages(resources, images, fields.images, file);
     this.#replace(resources, level);
-    for (const entry of kustomization.transformers ?? []) {
+    const read = (path: string): string => this.#readFile(path, level);
+    for (const entry of inlineFirst(kustomization.transformers ?? [])) {
       for (const value of this.#textOrDocuments(entry, level))
-        runBuiltinTransformer(resources, value, `${file}: ${inOneLine(entry)}`);
+        runBuiltinTransformer(resources, value, `${file}: ${inOneLine(entry)}`, read);
     }
   }
 
@@ -269,14 +270,18 @@ export class Accumulator {
     const path = entry.includes('\n') ? undefined : resolvePath(level.folder, entry);
     if (path === undefined || this.#files.has(path))
       return this.#parse(this.#textOrFile(entry, level), level.file);
-    throw unsupported(
-      `${level.file}: transformers: ${entry} is not a file; folders of transformers are not supported`,
-    );
+    // What `configurations` of that folder say ends there.
+    return this.#readEntry(entry, { ...level }).map(({ object }) => object);
   }
 }
 
 function isRemote(entry: string): boolean {
   return /^(?:[a-z][a-z0-9+.-]*:\/\/|git::|git@|github\.com[/:])/i.test(entry) || entry.includes('?ref=');
+}
+
+/** As kustomize runs them. */
+function inlineFirst(entries: readonly string[]): readonly string[] {
+  return entries.toSorted((a, b) => Number(b.includes('\n')) - Number(a.includes('\n')));
 }
 
 function inOneLine(entry: string): string {

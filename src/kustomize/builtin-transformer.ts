@@ -42,8 +42,16 @@ const transformer = z.discriminatedUnion('kind', [
   z.strictObject({ ...head, kind: z.literal('ReplicaCountTransformer'), replica: replicas, fieldSpecs }),
   z.strictObject({
     ...head,
+    kind: z.literal('PrefixSuffixTransformer'),
+    prefix: z.string().default(''),
+    suffix: z.string().default(''),
+    fieldSpecs: nameFields,
+  }),
+  z.strictObject({
+    ...head,
     kind: z.literal('PatchTransformer'),
-    patch: z.string(),
+    path: z.string().default(''),
+    patch: z.string().default(''),
     target: selector.optional(),
     options: z.record(z.string(), z.boolean()).optional(),
   }),
@@ -56,8 +64,16 @@ const transformer = z.discriminatedUnion('kind', [
 
 const known = new Set(transformer.options.map((option) => option.shape.kind.value as string));
 
-/** Runs one configuration of `transformers`: of those that kustomize itself brings. Others are programs. */
-export function runBuiltinTransformer(resources: ResourceList, value: Json, where: string): void {
+/**
+ * Runs one configuration of `transformers`: of those that kustomize itself brings. Others are programs.
+ * @param read gives the text of a file that it names
+ */
+export function runBuiltinTransformer(
+  resources: ResourceList,
+  value: Json,
+  where: string,
+  read: (path: string) => string,
+): void {
   const { apiVersion, kind } = z
     .looseObject({ apiVersion: z.unknown(), kind: z.unknown() })
     .catch({ apiVersion: '', kind: '' })
@@ -81,12 +97,16 @@ export function runBuiltinTransformer(resources: ResourceList, value: Json, wher
       return affixNames(resources, data.prefix, '', data.fieldSpecs);
     case 'SuffixTransformer':
       return affixNames(resources, '', data.suffix, data.fieldSpecs);
+    case 'PrefixSuffixTransformer':
+      return affixNames(resources, data.prefix, data.suffix, data.fieldSpecs);
     case 'ImageTagTransformer':
       return setImages(resources, [data.imageTag], data.fieldSpecs, where);
     case 'ReplicaCountTransformer':
       return setReplicas(resources, data.replica, data.fieldSpecs, where);
     case 'PatchTransformer':
-      return applyPatch(resources, data, data.patch, where);
+      if ((data.path === '') === (data.patch === ''))
+        throw buildError(`${where}: one of patch and path must be set`);
+      return applyPatch(resources, data, data.path === '' ? data.patch : read(data.path), where);
     case 'ReplacementTransformer':
       for (const one of data.replacements) replace(resources, one, where);
   }

@@ -50,6 +50,10 @@ const transformed = (kind: string, fields: string): Files => ({
   't.yaml': `{apiVersion: builtin, kind: ${kind}, metadata: {name: t}, ${fields}}`,
 });
 
+const nameFields = 'fieldSpecs: [{path: metadata/name}]';
+const prefixer = (prefix: string): string =>
+  `{apiVersion: builtin, kind: PrefixTransformer, metadata: {name: t}, prefix: ${prefix}, ${nameFields}}`;
+
 function variable(objref: string, fieldPath = 'metadata.name'): Files {
   const declared = `[{name: V, objref: ${objref}, fieldref: {fieldPath: "${fieldPath}"}}]`;
   const references = '{a: $(V), b: x-$(V)-$(V), d: $(W) $ $V $(, e: "$(V)$$"}';
@@ -301,6 +305,31 @@ describe.skipIf(kubectl === undefined)('beside kubectl kustomize', () => {
       ),
     ],
     ['a transformer that patches', transformed('PatchTransformer', `patch: '${inOneLine}'`)],
+    [
+      'a transformer of names',
+      transformed('PrefixSuffixTransformer', `prefix: a-, suffix: -z, ${nameFields}`),
+    ],
+    [
+      'a transformer that patches from a file',
+      { ...transformed('PatchTransformer', 'path: p.yaml'), 'p.yaml': inOneLine },
+    ],
+    [
+      'a transformer with two patches',
+      { ...transformed('PatchTransformer', `path: p.yaml, patch: '${inOneLine}'`), 'p.yaml': inOneLine },
+    ],
+    ['a transformer without patch', transformed('PatchTransformer', 'target: {kind: Deployment}')],
+    [
+      'transformers of a folder, which come after those inline',
+      {
+        ...over(`transformers: [t, ${JSON.stringify(`${prefixer('inline-')}\n`)}]`),
+        't/kustomization.yaml': 'resources: [t.yaml, ../u]\nnamespace: a\nconfigurations: [c.yaml]',
+        't/c.yaml': 'namePrefix: [{path: metadata/labels/x, create: true}]',
+        't/t.yaml': prefixer('folder-'),
+        'u/kustomization.yaml': 'resources: [u.yaml]\nnamePrefix: u-',
+        'u/u.yaml': prefixer('below-'),
+      },
+    ],
+    ['a folder of transformers that is not there', over('transformers: [t]')],
     [
       'a transformer that replaces',
       transformed(
