@@ -387,6 +387,17 @@ test('hosts in memory reach each other by name, and see who calls', async () => 
   await expect(world.host('10.0.0.3').fetch('http://backend/')).rejects.toThrow('no such host: backend');
 });
 
+test('a connection that rests is kept for an hour: after a pause, nobody writes into one that was just closed', async () => {
+  const client = socketClient();
+  const network = socketNetwork(client);
+  const listener = await network.listen(0, { http: echo });
+  const response = await network.fetch(`http://127.0.0.1:${listener.port}/`);
+  await response.text();
+  expect(response.headers.get('keep-alive')).toBe('timeout=3600');
+  await listener.close(gone);
+  await client.close();
+});
+
 test('a whole body that is too large is an error, not memory', async () => {
   const client = socketClient({ maxBodyBytes: 100 });
   const network = socketNetwork(client);

@@ -117,9 +117,20 @@ function rawServer(server: Server): TcpServer {
   });
 }
 
+/**
+ * How long a connection may rest. Node's 5 seconds are fewer than a machine may stand still, and then the first request after the
+ * pause is sent into a connection that is just being closed. Source: Envoy's `idle_timeout`.
+ */
+const idleMs = 3_600_000;
+
 function httpServer(server: Server, { tls }: ListenOptions, cut: AbortSignal): TcpServer {
-  const answer = (message: IncomingMessage, response: ServerResponse): void =>
+  const answer = (message: IncomingMessage, response: ServerResponse): void => {
+    response.once('close', () => {
+      // A server that closes has let go of those that rested then.
+      if (!http.listening) http.closeIdleConnections();
+    });
     void respond(server, message, response, cut);
+  };
   const http =
     tls === undefined
       ? createHttpServer(answer)
@@ -135,6 +146,7 @@ function httpServer(server: Server, { tls }: ListenOptions, cut: AbortSignal): T
         );
   // A watch may be silent for minutes; what is too slow is cut by whoever asked for it.
   http.requestTimeout = 0;
+  http.keepAliveTimeout = idleMs;
   let webSockets: Promise<WebSocketServer> | undefined;
   http.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
