@@ -15,7 +15,7 @@ import {
   type Patch,
 } from './kustomization.ts';
 import { manifestsOf } from './manifests.ts';
-import { applyPatch } from './patches.ts';
+import { applyPatch, patchText } from './patches.ts';
 import type { Referral } from './reference-fields.ts';
 import { renderText } from './render-scalar.ts';
 import { replace } from './replacements.ts';
@@ -145,12 +145,11 @@ export class Accumulator {
     field: string,
   ): void {
     for (const [i, patch] of (patches ?? []).entries()) {
-      const { path = '', patch: inline = '' } = patch;
+      const { path = '' } = patch;
       const where = `${level.file}: ${field}[${i}]${path === '' ? '' : `, ${path}`}`;
-      if ((path === '') === (inline === '')) throw buildError(`${where}: one of patch and path must be set`);
+      const text = patchText(patch, where, (file) => this.#readFile(file, level));
       if (field === 'patchesJson6902' && (patch.target?.name ?? '') === '')
         throw buildError(`${where}: must specify the target name`);
-      const text = path === '' ? inline : this.#readFile(path, level);
       applyPatch(resources, patch, text, where);
     }
   }

@@ -3,7 +3,7 @@ import type { Json } from '../machinery/json.ts';
 import { buildError, unsupported } from './build-error.ts';
 import { setImages } from './images.ts';
 import { fieldSpec, firstProblem, image, replacement, replicas, selector } from './kustomization.ts';
-import { applyPatch } from './patches.ts';
+import { applyPatch, patchText } from './patches.ts';
 import { replace } from './replacements.ts';
 import { addAt, affixNames, setNamespace, setReplicas } from './transformers.ts';
 import type { ResourceList } from './resource.ts';
@@ -104,9 +104,7 @@ export function runBuiltinTransformer(
     case 'ReplicaCountTransformer':
       return setReplicas(resources, data.replica, data.fieldSpecs, where);
     case 'PatchTransformer':
-      if ((data.path === '') === (data.patch === ''))
-        throw buildError(`${where}: one of patch and path must be set`);
-      return applyPatch(resources, data, data.path === '' ? data.patch : read(data.path), where);
+      return applyPatch(resources, data, patchText(data, where, read), where);
     case 'ReplacementTransformer':
       for (const one of data.replacements) replace(resources, one, where);
   }

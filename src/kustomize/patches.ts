@@ -26,6 +26,19 @@ import { mergeStrategically } from './strategic-merge.ts';
 import { parseYamlDocuments } from './yaml-documents.ts';
 
 /**
+ * The text of a patch: inline, or of the file that it names.
+ * @throws where it has both, or neither
+ */
+export function patchText(
+  { path = '', patch = '' }: Pick<Patch, 'path' | 'patch'>,
+  where: string,
+  read: (path: string) => string,
+): string {
+  if ((path === '') === (patch === '')) throw buildError(`${where}: one of patch and path must be set`);
+  return path === '' ? patch : read(path);
+}
+
+/**
  * Applies one entry of `patches`.
  * @param text of the patch, from a file or inline
  * @throws where it is neither a merge patch nor a list of operations, has no target, or does not apply

@@ -45,8 +45,9 @@ export function replace(resources: ResourceList, replacement: Replacement, where
 
 /** Names were no patterns before kustomize 5.7: one like `$(profile)` still means what is written there. */
 function orToTheLetter(selector: Selector): Selector {
-  const { name } = selector;
-  return name === undefined || name === '' ? selector : { ...selector, name: `${name}|${RE2JS.quote(name)}` };
+  const { name = '' } = selector;
+  const literal = RE2JS.quote(name);
+  return literal === name ? selector : { ...selector, name: `${name}|${literal}` };
 }
 
 function isFilled(selector: Selector): boolean {

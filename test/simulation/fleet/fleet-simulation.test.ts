@@ -12,7 +12,7 @@ import type { FleetWorld } from './world.ts';
 const run = promisify(execFile);
 const main = new URL('../main.ts', import.meta.url).pathname;
 
-// They take a minute on two cores; the rest of the suite runs beside them.
+// They take a minute on two quiet cores, and three and a half on slow ones, with the rest of the suite beside them.
 test('50 seeds pass', { timeout: 610_000 }, async () => {
   const { stdout } = await run(process.execPath, [main, '--fleet', '--seeds', '50'], { timeout: 600_000 });
   expect(stdout).toMatch(/^50 seeds in .*: 0 failed$/m);
